@@ -1,0 +1,25 @@
+"""What accounts need from storage."""
+
+from typing import Protocol
+
+from modelport.accounts.account import Account
+
+
+class AccountStore(Protocol):
+    """Keeps accounts. Calls block; the serving process makes them in a thread."""
+
+    def create(self, name: str, email: str, at_ms: int) -> Account:
+        """Add an account; raises `AccountExists`."""
+        ...
+
+    def by_name(self, name: str) -> Account:
+        """Return the account of that name; raises `UnknownAccount`."""
+        ...
+
+    def by_id(self, account_id: int) -> Account:
+        """Return the account of that id; raises `UnknownAccount`."""
+        ...
+
+    def all(self) -> list[Account]:
+        """Return all accounts, oldest first."""
+        ...

@@ -1,0 +1,1 @@
+"""What can be asked for and who sells it: models, providers, offers."""

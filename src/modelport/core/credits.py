@@ -1,0 +1,34 @@
+"""Money as integer credits, 2,000,000 to the US dollar."""
+
+from decimal import Decimal
+from typing import NewType
+
+Credits = NewType("Credits", int)
+
+CREDITS_PER_USD = 2_000_000
+
+
+def from_usd(amount_usd: Decimal) -> Credits:
+    """Convert dollars to credits; raises `ValueError` when the amount is not a whole number of credits."""
+    amount_credits = amount_usd * CREDITS_PER_USD
+    if not amount_credits.is_finite() or amount_credits != amount_credits.to_integral_value():
+        raise ValueError(f"{amount_usd} USD is not a whole number of credits (one credit is 0.0000005 USD)")
+    return Credits(int(amount_credits))
+
+
+def to_usd(amount_credits: int) -> Decimal:
+    """Convert credits to dollars, exactly: at most seven places."""
+    return Decimal(amount_credits) / CREDITS_PER_USD
+
+
+def usd_text(amount_credits: int, places: int = 7) -> str:
+    """Print credits as dollars with a fixed number of places, at least seven, so that nothing is rounded away."""
+    sign = "-" if amount_credits < 0 else ""
+    whole, rest = divmod(abs(amount_credits), CREDITS_PER_USD)
+    return f"{sign}{whole}.{rest * 5:07d}{'0' * (places - 7)}"
+
+
+def usd_json(amount_credits: int) -> bytes:
+    """Print credits as the shortest exact JSON number of dollars: `0.00124`, `1.5`, `0`."""
+    text = usd_text(amount_credits).rstrip("0").rstrip(".")
+    return text.encode()

@@ -1,0 +1,1 @@
+"""Keys: issue, hash, verify, revoke, scopes."""

@@ -1,0 +1,1 @@
+"""Holds, settlements and entries: balanced, append-only."""

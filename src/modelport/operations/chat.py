@@ -1,0 +1,27 @@
+"""Chat: a conversation in, the next message out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ChatCall:
+    """One chat request, validated. Bodies stay raw slices in the caller's own wire format until a dialect needs more."""
+
+    model: str
+    """The id or alias that was asked for."""
+    fields: Mapping[str, bytes]
+    """Top-level members as raw JSON, in the caller's order, without nulls and without those meant for the gateway."""
+    is_streaming: bool
+    wants_usage: bool
+    """False only when the caller asked for a stream without usage."""
+    max_tokens: int | None
+    """The caller's bound on output, reasoning included: the smaller of the two spellings."""
+    choices: int
+    text_bytes: int
+    """Bytes of JSON that hold text, as the base of an estimate of input tokens."""
+    attachments: int
+    """Parts that are not text: images, files, audio, video."""
+    roles: frozenset[str]
+    provider: str | None
+    """The provider that the caller pinned, lower-case; None for any."""

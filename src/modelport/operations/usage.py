@@ -1,0 +1,42 @@
+"""What a call used, in disjoint meters."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+UsageSource = Literal["provider", "counted", "estimated", "none"]
+
+TEXT_METERS = (
+    "input",
+    "cached_read",
+    "cached_write",
+    "audio_input",
+    "output",
+    "reasoning",
+    "audio_output",
+)
+"""The meters of text operations, in tokens; each token is counted by exactly one of them."""
+
+INPUT_METERS = frozenset({"input", "cached_read", "cached_write", "audio_input"})
+OUTPUT_METERS = frozenset({"output", "reasoning", "audio_output"})
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Units per meter, and how they are known."""
+
+    by_meter: Mapping[str, int]
+    source: UsageSource
+
+    @property
+    def input_tokens(self) -> int:
+        """Tokens that went in, cached ones included."""
+        return sum(units for meter, units in self.by_meter.items() if meter in INPUT_METERS)
+
+    @property
+    def output_tokens(self) -> int:
+        """Tokens that came out, reasoning included."""
+        return sum(units for meter, units in self.by_meter.items() if meter in OUTPUT_METERS)
+
+
+NOTHING_USED = Usage({}, "none")

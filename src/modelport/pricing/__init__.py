@@ -1,0 +1,1 @@
+"""Usage × rates → money: the only place where a cost is computed."""

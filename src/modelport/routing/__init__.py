@@ -1,0 +1,1 @@
+"""Which offers serve a call, and in which order."""

@@ -1,0 +1,1 @@
+"""One call from start to finish: admit → plan → hold → attempt → settle → record."""

@@ -1,0 +1,1 @@
+"""Sockets to providers: send, stream, time out."""
