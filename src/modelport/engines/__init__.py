@@ -1,1 +1,1 @@
-"""Local models: child processes that serve an OpenAI-compatible API on a unix socket, and the store of their weights."""
+"""Local models: child processes behind unix sockets, and the store of their weights."""

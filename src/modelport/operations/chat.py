@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ChatCall:
-    """One chat request, validated. Bodies stay raw slices in the caller's own wire format until a dialect needs more."""
+    """One chat request, validated; its body stays raw slices in the caller's own wire format."""
 
     model: str
     """The id or alias that was asked for."""
