@@ -1,14 +1,13 @@
 """What passes between a dialect and the socket below it."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from modelport.core.errors import Problem
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamRequest:
+class UpstreamRequest(Struct, frozen=True):
     """A request to a provider, relative to its base URL; credentials are added by the transport."""
 
     path: str
@@ -18,6 +17,10 @@ class UpstreamRequest:
     is_streaming: bool
     dropped: tuple[str, ...] = ()
     """Fields of the call that this provider does not take and that were left out."""
+
+
+class MalformedReply(Problem):
+    """A provider's answer is not what the wire format promises."""
 
 
 class UpstreamFault(Problem):

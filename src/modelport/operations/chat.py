@@ -1,11 +1,13 @@
 """Chat: a conversation in, the next message out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
+
+from modelport.core.errors import InvalidBody
 
 
-@dataclass(frozen=True, slots=True)
-class ChatCall:
+class ChatCall(Struct, frozen=True):
     """One chat request, validated; its body stays raw slices in the caller's own wire format."""
 
     model: str
@@ -22,6 +24,16 @@ class ChatCall:
     """Bytes of JSON that hold text, as the base of an estimate of input tokens."""
     attachments: int
     """Parts that are not text: images, files, audio, video."""
-    roles: frozenset[str]
+    roles: Mapping[str, int]
+    """Each role that occurs, with the index of its first message."""
     provider: str | None
     """The provider that the caller pinned, lower-case; None for any."""
+
+
+class RoleRefused(InvalidBody):
+    """A message has a role that the model does not take."""
+
+    def __init__(self, index: int, role: str) -> None:
+        place = f"messages[{index}].role"
+        super().__init__((f"'{place}': does not support '{role}' with this model",), place)
+        self.message = f"Unsupported value: '{place}' does not support '{role}' with this model."

@@ -1,8 +1,9 @@
 """What a call used, in disjoint meters."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 UsageSource = Literal["provider", "counted", "estimated", "none"]
 
@@ -21,8 +22,7 @@ INPUT_METERS = frozenset({"input", "cached_read", "cached_write", "audio_input"}
 OUTPUT_METERS = frozenset({"output", "reasoning", "audio_output"})
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """Units per meter, and how they are known."""
 
     by_meter: Mapping[str, int]

@@ -1,0 +1,141 @@
+"""OpenAI's chat stream: whole events are passed on, usage is kept back, and the end is ours to write."""
+
+import re
+
+import msgspec
+from msgspec import Raw
+
+from modelport.dialects.openai_chat import chunk_head, cost_block, meters, reported
+from modelport.dialects.wire import MalformedReply, UpstreamFault
+from modelport.operations.usage import Usage
+
+MAX_EVENT_BYTES = 8 * 1024 * 1024
+_USAGE_OBJECT = re.compile(rb'"usage"\s*:\s*\{')
+_FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
+_OBJECT = msgspec.json.Decoder(dict[str, Raw])
+_NULL = Raw(b"null")
+DONE = b"data: [DONE]\n\n"
+
+
+class ChatStream:
+    """Reads one streamed answer; `feed` takes bytes cut anywhere and returns the whole events to pass on."""
+
+    __slots__ = ("_head", "_reported", "_rest", "events", "has_finish", "is_done", "problem")
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._head: bytes | None = None
+        self._reported: bytes | None = None
+        self.events = 0
+        """Events passed on: about one token each, for usage that must be counted."""
+        self.has_finish = False
+        """Whether some choice named its reason to finish."""
+        self.is_done = False
+        """Whether the provider said that the stream is complete."""
+        self.problem: UpstreamFault | MalformedReply | None = None
+        """Why no more can come: an error event, or something that is no chat stream."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Return the events that became whole, without usage; look at `is_done` and `problem` afterwards."""
+        if self.is_done or self.problem is not None:
+            return b""
+        if self._rest:
+            data = self._rest + data
+        if b"\r" in data:
+            data = _unix_lines(data)
+        end = data.rfind(b"\n\n") + 2
+        if end == 1:
+            self._keep(data)
+            return b""
+        if end < len(data):
+            self._keep(data[end:])
+            data = data[:end]
+        else:
+            self._rest = b""
+        return data if self._is_plain(data) else self._sorted(data)
+
+    def _keep(self, rest: bytes) -> None:
+        if len(rest) > MAX_EVENT_BYTES:
+            self.problem = MalformedReply(f"an event of the provider's stream exceeds {MAX_EVENT_BYTES} bytes")
+            rest = b""
+        self._rest = rest
+
+    def _is_plain(self, data: bytes) -> bool:
+        """Say whether events can go as they are: nothing in them is for us, and all are `data:` lines."""
+        if self._head is None or b"[DONE]" in data or b'"error"' in data:
+            return False
+        if b'"usage"' in data and _USAGE_OBJECT.search(data) is not None:
+            return False
+        events = data.count(b"\n\n")
+        if data.count(b"\ndata: ") + data.startswith(b"data: ") != events or data.count(b"\n") != 2 * events:
+            return False
+        if not self.has_finish and b'"finish_reason"' in data:
+            self.has_finish = _FINISHED.search(data) is not None
+        self.events += events
+        return True
+
+    def _sorted(self, data: bytes) -> bytes:
+        """Go through events one by one."""
+        passed: list[bytes] = []
+        for event in data.split(b"\n\n"):
+            payload = _payload(event)
+            if payload == b"[DONE]":
+                self.is_done = True
+                break
+            if payload:
+                try:
+                    passed.append(self._chunk(payload))
+                except (UpstreamFault, MalformedReply) as problem:
+                    self.problem = problem
+                    break
+        return b"".join(passed)
+
+    def _chunk(self, payload: bytes) -> bytes:
+        try:
+            members = _OBJECT.decode(payload)
+        except (msgspec.DecodeError, RecursionError):
+            raise MalformedReply("an event of the provider's stream is not a JSON object") from None
+        error = bytes(members.get("error", _NULL))
+        if error != b"null":
+            raise UpstreamFault(200, f"200 {error[:2000].decode('utf-8', 'replace')}", retryable=True)
+        choices = bytes(members.get("choices", _NULL))
+        if not choices.startswith(b"["):
+            raise MalformedReply("an event of the provider's stream has no list of choices")
+        if self._head is None:
+            self._head = chunk_head(members)
+        if not self.has_finish and _FINISHED.search(choices):
+            self.has_finish = True
+        usage = bytes(members.get("usage", _NULL))
+        if usage != b"null":
+            self._reported = usage
+            if choices[1:-1].strip() == b"":
+                return b""
+            payload = msgspec.json.encode({**members, "usage": _NULL})
+        self.events += 1
+        return b"data: " + payload + b"\n\n"
+
+    def usage(self) -> Usage | None:
+        """Return what the provider reported so far; None when it reported nothing to trust."""
+        return None if self._reported is None else meters(self._reported)
+
+    def ending(self, usage: Usage, charged: int, *, wants_usage: bool) -> bytes:
+        """Write the last chunk, with usage and cost, and the mark of completion."""
+        shown = b"null"
+        if wants_usage:
+            shown = self._reported if self._reported and usage.source == "provider" else reported(usage)
+        head = self._head or b'{"object":"chat.completion.chunk"'
+        cost = cost_block(charged)
+        return b"data: " + head + b',"choices":[],"usage":' + shown + b',"meta":' + cost + b"}\n\n" + DONE
+
+
+def _unix_lines(data: bytes) -> bytes:
+    """Turn CRLF and CR into LF, but for a CR at the very end, whose LF may still come."""
+    held = b"\r" if data.endswith(b"\r") else b""
+    body = data[:-1] if held else data
+    return body.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
+
+
+def _payload(event: bytes) -> bytes:
+    """Join the `data` lines of an event; comments and other fields say nothing to a chat client."""
+    lines = [line[5:] for line in event.split(b"\n") if line.startswith(b"data:")]
+    return b"\n".join(line[1:] if line.startswith(b" ") else line for line in lines)
