@@ -1,1 +1,5 @@
-"""One module for each command."""
+"""The `modelport` command."""
+
+from modelport.cli.main import main
+
+__all__ = ["main"]

@@ -36,6 +36,10 @@ class Client(Protocol):
         """Send the last piece and end the answer."""
         ...
 
+    async def fail(self, problem: Problem) -> None:
+        """End a stream that has begun with an error event, so that it never looks complete."""
+        ...
+
 
 class UpstreamAnswer(Protocol):
     """A provider's answer, from its headers on."""

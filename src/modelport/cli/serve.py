@@ -1,0 +1,105 @@
+"""`modelport serve`: start the gateway."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import msgspec
+
+from modelport.bootstrap import office, run
+from modelport.cli.accounts import USD
+from modelport.cli.models import pull_with_progress
+from modelport.core.credits import usd_text
+from modelport.core.errors import Problem
+from modelport.settings import Settings
+
+FIRST_ACCOUNT = "default"
+FIRST_MODEL = "alibaba/qwen2.5-coder-0.5b-instruct"
+
+
+@click.command()
+@click.option("--host", default=None, help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port; 0 picks a free one.  [default: 8080]")
+@click.option("--preload", is_flag=True, help="Load the default local model at start, not on its first call.")
+@click.option("--first-run", is_flag=True, help="Fetch the default model and make an account with keys if none exist.")
+@click.pass_obj
+def serve(settings: Settings, host: str | None, port: int | None, preload: bool, first_run: bool) -> None:
+    """Start the gateway. Ctrl-C lets calls in flight end, then stops."""
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if preload:
+        settings = msgspec.structs.replace(settings, engine=msgspec.structs.replace(settings.engine, preload=True))
+    settings = msgspec.structs.replace(settings, host=host or settings.host, port=_or(port, settings.port))
+    greeting = _prepare(settings) if first_run else _short_greeting(settings)
+    try:
+        with asyncio.Runner(loop_factory=_event_loop()) as runner:
+            runner.run(run(settings, greeting))
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
+
+
+def _or(given: int | None, default: int) -> int:
+    return default if given is None else given
+
+
+def _event_loop() -> Callable[[], asyncio.AbstractEventLoop]:
+    import uvloop
+
+    return uvloop.new_event_loop
+
+
+def _short_greeting(settings: Settings) -> Callable[[str], None]:
+    def greet(address: str) -> None:
+        click.echo(f"Modelport listens on {address} (data in {settings.data_dir.resolve()})", err=True)
+
+    return greet
+
+
+def _prepare(settings: Settings) -> Callable[[str], None]:
+    """Do what a first run needs, each part only if it is missing; returns what to print once the server listens."""
+    made = _first_keys(settings)
+    try:
+        pull_with_progress(settings, settings.engine.default_model)
+    except Problem as problem:
+        click.echo(f"The local model is not there: {problem.message}", err=True)
+
+    def greet(address: str) -> None:
+        click.echo(_welcome(address, settings.data_dir.resolve(), made))
+        sys.stdout.flush()
+
+    return greet
+
+
+def _first_keys(settings: Settings) -> tuple[str, str] | None:
+    """Make the first account and its keys, if there is no account yet."""
+    with office(settings) as desk:
+        if desk.accounts.all():
+            return None
+        credit = USD.convert(settings.money.first_credit_usd, None, None)
+        now_ms = desk.now_ms()
+        account = desk.accounts.create(FIRST_ACCOUNT, "", credit, now_ms)
+        _, regular = desk.issuer.issue(account.id, now_ms, name="first key")
+        _, management = desk.issuer.issue(account.id, now_ms, name="first management key", is_management=True)
+        click.echo(f"Made the account '{account.name}' with {usd_text(credit).rstrip('0').rstrip('.')} USD.")
+    return regular.reveal(), management.reveal()
+
+
+def _welcome(address: str, data_dir: Path, made: tuple[str, str] | None) -> str:
+    key = made[0] if made else "$MODELPORT_KEY"
+    curl = (
+        f"curl {address}/v1/chat/completions -i \\\n"
+        f'  -H "Authorization: Bearer {key}" \\\n'
+        '  -H "Content-Type: application/json" -H "X-Client-Request-Id: hello-1" \\\n'
+        f'  -d \'{{"model": "{FIRST_MODEL}", "max_tokens": 64,\n'
+        '       "messages": [{"role": "user", "content": "What is the capital of France?"}]}\''
+    )
+    if made:
+        shown = f"Your keys, shown only now:\n  regular     {made[0]}\n  management  {made[1]}  (manages keys)"
+    else:
+        shown = (
+            "Your keys were shown at the first start; make another:\n"
+            f"  modelport keys create --account {FIRST_ACCOUNT} --data-dir {data_dir}"
+        )
+    return f"\nModelport listens on {address}\n\n{shown}\n\nTry it:\n\n{curl}\n\nData: {data_dir}\nStop: Ctrl-C\n"

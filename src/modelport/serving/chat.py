@@ -1,0 +1,216 @@
+"""Chat, from the parsed request to the last byte: admit → plan → hold → attempt → settle → record."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import quote
+
+from modelport.catalogue.facts import Model
+from modelport.core.clock import Clock
+from modelport.core.credits import Credits, usd_text
+from modelport.core.errors import Problem
+from modelport.dialects import openai_chat
+from modelport.dialects.openai_chat_stream import ChatStream
+from modelport.dialects.wire import MalformedReply
+from modelport.keys.key import Key
+from modelport.ledger.book import Book, Hold
+from modelport.ledger.budget import KeyBudget
+from modelport.ledger.records import Receipt
+from modelport.operations.chat import ChatCall, RoleRefused
+from modelport.operations.usage import NOTHING_USED, Usage
+from modelport.routing.router import Plan, Router
+from modelport.serving.attempts import FirstSuccess, Success
+from modelport.serving.estimate import Estimate, Estimator, counted, guessed
+from modelport.serving.exchange import CallerLeft, CallFailed, ChatRequest
+from modelport.serving.ports import Client, CutShort, MalformedAnswer, Upstream, UpstreamProblem
+from modelport.serving.written import Notes
+
+JSON_TYPE = (b"content-type", b"application/json")
+STREAM_HEADERS = ((b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache"))
+MAX_DROPPED_BYTES = 1000
+
+
+class Routes(Protocol):
+    """Knows the catalogue in force."""
+
+    def current(self) -> Router:
+        """Return the router over the newest catalogue."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ServeChat:
+    """Serves chat calls."""
+
+    routes: Routes
+    ledger: Book
+    upstream: Upstream
+    estimator: Estimator
+    clock: Clock
+    new_id: Callable[[], str]
+    status_of: Callable[[Problem], int]
+    """The HTTP status that a problem is shown as, for its row."""
+    drain_s: float
+    """How long an answer is waited for after its caller has left, where the key's policy says so."""
+
+    async def __call__(self, request: ChatRequest, key: Key, client: Client) -> None:
+        """Answer one call on `client`. Raises `CallFailed` when it fails before its answer began."""
+        notes = Notes(self.new_id(), request, key, self.clock, self.clock.now_ms(), self.clock.monotonic_s())
+        try:
+            call = openai_chat.parse(request.body)
+            plan = self._plan(call, notes)
+            estimate = self._estimate(call, plan)
+            hold = await self.ledger.hold(key.account_id, budget(key), Credits(estimate.ask), Credits(estimate.least))
+            async with hold:
+                if client.has_left:
+                    raise CallerLeft
+                await self._attempt(call, plan, estimate, hold, notes, client)
+        except Problem as problem:
+            if notes.model is not None:
+                await self.ledger.record(notes.failed(problem, self.status_of(problem)))
+            raise CallFailed(problem, notes.inference_id) from problem
+
+    def _plan(self, call: ChatCall, notes: Notes) -> Plan:
+        router = self.routes.current()
+        notes.is_streaming = call.is_streaming
+        notes.model = model = router.catalogue.find(call.model)
+        if model.refuses_roles:
+            refuse_roles(call, model)
+        return router.plan(model, call.provider, notes.created_at_ms)
+
+    def _estimate(self, call: ChatCall, plan: Plan) -> Estimate:
+        """Estimate at the dearest of the offers that may be tried."""
+        estimates = [self.estimator.before(call, plan.model, rates.by_meter) for _, rates in plan.offers]
+        return estimates[0] if len(estimates) == 1 else max(estimates, key=lambda estimate: estimate.ask)
+
+    async def _attempt(
+        self, call: ChatCall, plan: Plan, estimate: Estimate, hold: Hold, notes: Notes, client: Client
+    ) -> None:
+        bound = estimate.output_for(hold.amount) if hold.amount < estimate.ask else None
+        patience_s = self._patience_s(notes.key, plan)
+        offers = FirstSuccess(self.upstream, self.clock, call, plan.offers, bound, notes.attempts)
+        success: Success | None = None
+        problem: Problem | None = None
+        scope = asyncio.timeout(None)
+        try:
+            async with scope:
+                client.on_leave(lambda: _end_by(scope, patience_s))
+                async with offers as success:
+                    self._begin(success, notes)
+                    if success.stream is not None:
+                        problem = await self._relay(success, success.stream, notes, client)
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            await self._settle_left(call, success, hold, notes, plan)
+            return
+        if success.stream is None:
+            await self._finish_whole(call, success, hold, notes, client)
+        else:
+            await self._finish_stream(call, success.stream, problem, hold, notes, client)
+
+    def _patience_s(self, key: Key, plan: Plan) -> float:
+        """How long a call goes on after its caller has left."""
+        if key.on_disconnect == "cancel_and_bill_delivered" or plan.offers[0][0].quirks.cancel_on_disconnect:
+            return 0.0
+        return self.drain_s
+
+    def _begin(self, success: Success, notes: Notes) -> None:
+        notes.offer, notes.rates, notes.dropped = success.offer, success.rates, success.request.dropped
+        notes.first_byte_ms = notes.elapsed_ms()
+
+    async def _relay(self, success: Success, stream: ChatStream, notes: Notes, client: Client) -> Problem | None:
+        """Pass a stream on up to its end; return why it was cut, if it was."""
+        await client.start(200, (*STREAM_HEADERS, *traced(notes)))
+        passed = success.body
+        try:
+            while True:
+                if passed:
+                    await client.send(passed)
+                if stream.is_done or stream.problem is not None:
+                    break
+                data = await success.answer.some()
+                if not data:
+                    break
+                passed = stream.feed(data)
+        except UpstreamProblem as problem:
+            return problem
+        if isinstance(stream.problem, MalformedReply):
+            return MalformedAnswer(f"{success.offer.provider.name}: {stream.problem.message}")
+        if stream.problem is None and not (stream.is_done or stream.has_finish):
+            return CutShort(f"{success.offer.provider.name} ended the stream before the answer was complete")
+        return stream.problem
+
+    async def _finish_whole(self, call: ChatCall, success: Success, hold: Hold, notes: Notes, client: Client) -> None:
+        reply = success.reply
+        assert reply is not None, "an answer that is no stream was read whole"
+        usage = openai_chat.meters(bytes(reply.usage)) or guessed(call, len(bytes(reply.choices)))
+        receipt = await self._settle(hold, notes, usage)
+        cost = (
+            (b"x-aimlapi-credits-used", b"%d" % receipt.charged),
+            (b"x-aimlapi-usd-spent", usd_text(receipt.charged, 9).encode()),
+        )
+        await client.start(200, (JSON_TYPE, *traced(notes), *cost))
+        await client.finish(openai_chat.with_cost(success.body, reply, receipt.charged))
+
+    async def _finish_stream(
+        self, call: ChatCall, stream: ChatStream, problem: Problem | None, hold: Hold, notes: Notes, client: Client
+    ) -> None:
+        usage = stream.usage() or counted(call, stream.events)
+        if problem is not None:
+            await hold.settle(notes.cut(usage, problem))
+            await client.fail(problem)
+            return
+        try:
+            receipt = await self._settle(hold, notes, usage)
+        except Problem as unsettled:
+            await client.fail(unsettled)
+            return
+        await client.finish(stream.ending(usage, receipt.charged, wants_usage=call.wants_usage))
+
+    async def _settle(self, hold: Hold, notes: Notes, usage: Usage) -> Receipt:
+        receipt = await hold.settle(notes.succeeded(usage))
+        if notes.model is not None:
+            self.estimator.learn(notes.model, usage, fell_short=receipt.billing_status == "short")
+        return receipt
+
+    async def _settle_left(self, call: ChatCall, success: Success | None, hold: Hold, notes: Notes, plan: Plan) -> None:
+        """Bill what was delivered to a caller who did not wait for the rest."""
+        stream = success.stream if success is not None else None
+        if notes.offer is None:
+            notes.offer, notes.rates = plan.offers[0]
+        usage = NOTHING_USED if stream is None else stream.usage() or counted(call, stream.events)
+        await hold.settle(notes.left(usage))
+
+
+def budget(key: Key) -> KeyBudget | None:
+    """Return what limits the key's spending, if anything does."""
+    return None if key.limit is None else KeyBudget(key.id, key.limit.retention, key.limit.threshold)
+
+
+def refuse_roles(call: ChatCall, model: Model) -> None:
+    """Raise `RoleRefused` when a message has a role that the model is documented not to take."""
+    for role, index in call.roles.items():
+        meant = "system" if role == "developer" else role
+        if role in model.refuses_roles or meant in model.refuses_roles:
+            raise RoleRefused(index, role)
+
+
+def traced(notes: Notes) -> list[tuple[bytes, bytes]]:
+    """Build the headers that every answer of a call carries."""
+    headers = [(b"x-inference-id", notes.inference_id.encode())]
+    if notes.request.client_request_id is not None:
+        headers.append((b"x-client-request-id", notes.request.client_request_id.encode()))
+    if notes.dropped:
+        named = ",".join(quote(name, safe="") for name in notes.dropped)
+        headers.append((b"x-modelport-dropped-params", named.encode()[:MAX_DROPPED_BYTES]))
+    return headers
+
+
+def _end_by(scope: asyncio.Timeout, patience_s: float) -> None:
+    """Give a call whose caller has left a last moment, unless it has ended already."""
+    try:
+        scope.reschedule(asyncio.get_running_loop().time() + patience_s)
+    except RuntimeError:
+        return  # The scope is over: what is left to do is to settle.

@@ -1,0 +1,86 @@
+"""What is written about a call while it runs, and in the end as its request row."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from modelport.catalogue.facts import Model, Offer, Rates
+from modelport.core.clock import Clock
+from modelport.core.errors import Problem
+from modelport.keys.key import Key
+from modelport.ledger.records import Attempt, CallRecord
+from modelport.operations.usage import NOTHING_USED, Usage
+from modelport.pricing.charge import charge
+from modelport.serving.exchange import ChatRequest
+
+CLIENT_LEFT = 499
+"""The status on the row of a call whose caller left before the end; nobody receives it."""
+
+
+@dataclass(slots=True)
+class Notes:
+    """The facts of one call as they become known."""
+
+    inference_id: str
+    request: ChatRequest
+    key: Key
+    clock: Clock
+    created_at_ms: int
+    begun_s: float
+    model: Model | None = None
+    is_streaming: bool = False
+    first_byte_ms: int | None = None
+    offer: Offer | None = None
+    rates: Rates | None = None
+    dropped: tuple[str, ...] = ()
+    attempts: list[Attempt] = field(default_factory=list[Attempt])
+
+    def elapsed_ms(self) -> int:
+        """Milliseconds since the call came in."""
+        return int((self.clock.monotonic_s() - self.begun_s) * 1000)
+
+    def succeeded(self, usage: Usage) -> CallRecord:
+        """The row of a call that was answered to its end."""
+        return self._row(usage, 200, None, on_house=False)
+
+    def cut(self, usage: Usage, problem: Problem) -> CallRecord:
+        """The row of a stream that we or the provider cut: the house bears its cost."""
+        return self._row(usage, 200, type(problem).__name__, on_house=True)
+
+    def left(self, usage: Usage) -> CallRecord:
+        """The row of a call that ended because its caller had left."""
+        return self._row(usage, CLIENT_LEFT, "ClientLeft", on_house=False)
+
+    def failed(self, problem: Problem, http_status: int) -> CallRecord:
+        """The row of a call that was refused or not answered; it costs nothing."""
+        return self._row(NOTHING_USED, http_status, type(problem).__name__, on_house=False)
+
+    def _row(self, usage: Usage, http_status: int, error: str | None, *, on_house: bool) -> CallRecord:
+        request, offer, key = self.request, self.offer, self.key
+        rates: Mapping[str, int] = self.rates.by_meter if self.rates is not None else {}
+        return CallRecord(
+            inference_id=self.inference_id,
+            request_id=request.request_id,
+            client_request_id=request.client_request_id,
+            account_id=key.account_id,
+            key_id=key.id,
+            key_prefix=key.prefix,
+            created_at_ms=self.created_at_ms,
+            duration_ms=self.elapsed_ms(),
+            first_byte_ms=self.first_byte_ms,
+            endpoint=request.endpoint,
+            origin=request.origin,
+            model=self.model.id if self.model is not None else "",
+            provider=offer.provider.id if offer is not None else None,
+            upstream_model=offer.upstream if offer is not None else None,
+            is_streaming=self.is_streaming,
+            status="succeeded" if error is None else "failed",
+            http_status=http_status,
+            error=error,
+            usage=usage.by_meter,
+            usage_source=usage.source,
+            rates=rates,
+            cost_credits=charge(usage.by_meter, rates),
+            is_on_house=on_house,
+            attempts=tuple(self.attempts),
+            dropped=self.dropped,
+        )
