@@ -1,0 +1,1 @@
+"""How much Modelport costs, next to nginx doing no more than passing the same bytes on."""
