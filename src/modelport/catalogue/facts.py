@@ -40,6 +40,8 @@ class Model:
     released_on: date | None = None
     cutoff_on: date | None = None
     documentation: str = ""
+    weights: str = ""
+    """Where open weights are published; empty when they are not open."""
     notes: tuple[Note, ...] = ()
     refuses_roles: frozenset[str] = frozenset()
 
@@ -75,6 +77,8 @@ class Quirks:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     stream_usage: bool = True
     """Whether `stream_options.include_usage` may be sent."""
+    developer_role: bool = False
+    """Whether messages of role `developer` are understood; elsewhere they are sent as `system`."""
     cancel_on_disconnect: bool = False
     """Whether a call whose caller has left is stopped at once (local engines: frees the slot, nobody is owed)."""
 
@@ -106,6 +110,12 @@ class Provider:
     """Lower is tried first."""
     concurrency: int | None = None
     documentation: str = ""
+    aliases: tuple[str, ...] = ()
+    """Other names under which a caller may pin this provider."""
+
+    def answers_to(self, name: str) -> bool:
+        """Whether a caller who pins `name` (lower-case) means this provider."""
+        return name == self.id or name in self.aliases
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,312 @@
+"""Joins the drafts of all files into facts; everything that only shows across files is found here."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import cast
+
+from modelport.catalogue.drafts import (
+    Drafts,
+    ModelDraft,
+    OfferDraft,
+    ProviderDraft,
+    QuirksDraft,
+    RateDraft,
+    RetiredDraft,
+    TimeoutsDraft,
+    model_over,
+    provider_over,
+)
+from modelport.catalogue.facts import (
+    AuthScheme,
+    Dialect,
+    Model,
+    Offer,
+    Operation,
+    Provider,
+    Quirks,
+    Rates,
+    Retired,
+    Timeouts,
+)
+from modelport.catalogue.prices import METERS, all_meters, rate_of
+from modelport.catalogue.problems import Fault
+from modelport.catalogue.sources import SETTINGS_FILE
+
+_DEFAULT_CAPABILITIES = ("streaming", "system")
+NO_QUIRKS = Quirks()
+_BY_INPUT = {"image": "vision", "audio": "audio", "video": "video", "file": "file"}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A whole catalogue: models, retired ids and offers by id, providers by id."""
+
+    models: tuple[Model, ...]
+    retired: tuple[Retired, ...]
+    providers: tuple[Provider, ...]
+    offers: tuple[Offer, ...]
+
+
+def compile_facts(package: Drafts, overlay: Drafts, faults: list[Fault]) -> Facts:
+    """Lay the operator's drafts on ours and complete them; adds to `faults` what does not fit together."""
+    models = _models(package, overlay, faults)
+    known = {model.id: model for model in models}
+    theirs = _names(overlay)
+    ended = [draft for draft in package.retired if draft.retired.id not in theirs]
+    retired = _retired([*ended, *overlay.retired], models, faults)
+    drafts = _merged_providers(package, overlay, faults)
+    hidden = _hidden_models(package, overlay, known, faults)
+    providers: list[Provider] = []
+    offers: list[Offer] = []
+    for draft in drafts:
+        provider = _provider(draft, faults)
+        _check_provider_names(provider, providers, draft.file, faults)
+        compiled = _offers(draft, provider, known, overlay.settings.markup, faults)
+        if not draft.hidden:
+            providers.append(provider)
+            offers.extend(offer for offer in compiled if offer.model_id not in hidden)
+    return Facts(
+        models=tuple(model for model in models if model.id not in hidden),
+        retired=retired,
+        providers=tuple(sorted(providers, key=lambda provider: provider.id)),
+        offers=tuple(sorted(offers, key=lambda offer: (offer.model_id, offer.provider.id))),
+    )
+
+
+def _models(package: Drafts, overlay: Drafts, faults: list[Fault]) -> tuple[Model, ...]:
+    theirs = _names(overlay)
+    drafts = {draft.id: _without(draft, theirs) for draft in _unrepeated(package.models, faults)}
+    for draft in _unrepeated(overlay.models, faults):
+        drafts[draft.id] = model_over(drafts[draft.id], draft) if draft.id in drafts else draft
+    names = {model_id: model_id for model_id in drafts}
+    for draft in drafts.values():
+        for alias in draft.aliases or ():
+            if alias in names:
+                problem = f"the alias '{alias}' of '{draft.id}' already means '{names[alias]}'"
+                faults.append(Fault(draft.file, _key(draft.key, "aliases"), problem, "remove it from one of the two"))
+            names.setdefault(alias, draft.id)
+    return tuple(_model(drafts[model_id], faults) for model_id in sorted(drafts))
+
+
+def _names(drafts: Drafts) -> set[str]:
+    return {name for draft in drafts.models for name in (draft.id, *(draft.aliases or ()))}
+
+
+def _without(draft: ModelDraft, theirs: set[str]) -> ModelDraft:
+    """Leave out aliases that the operator uses, so that a new alias of ours never breaks a catalogue of his."""
+    return replace(draft, aliases=tuple(alias for alias in draft.aliases or () if alias not in theirs))
+
+
+def _unrepeated(drafts: list[ModelDraft], faults: list[Fault]) -> Iterable[ModelDraft]:
+    seen: dict[str, ModelDraft] = {}
+    for draft in drafts:
+        if draft.id in seen:
+            problem = f"'{draft.id}' is already described in {seen[draft.id].file}"
+            faults.append(Fault(draft.file, _key(draft.key, "id"), problem, "keep one of the two"))
+        else:
+            seen[draft.id] = draft
+    return seen.values()
+
+
+def _model(draft: ModelDraft, faults: list[Fault]) -> Model:
+    for name, value in (("name", draft.name), ("maker", draft.maker)):
+        if value is None:
+            remedy = f'write {name} = "…" as users should see it'
+            faults.append(Fault(draft.file, _key(draft.key, name), f"is missing for '{draft.id}'", remedy))
+    inputs = draft.inputs or ("text",)
+    capabilities = _DEFAULT_CAPABILITIES if draft.capabilities is None else draft.capabilities
+    return Model(
+        id=draft.id,
+        name=draft.name or draft.id,
+        maker=draft.maker or "",
+        operation=cast("Operation", draft.operation or "chat"),
+        description=draft.description or "",
+        aliases=draft.aliases or (),
+        inputs=inputs,
+        outputs=draft.outputs or ("text",),
+        capabilities=frozenset((*capabilities, *(_BY_INPUT[kind] for kind in inputs if kind in _BY_INPUT))),
+        context_tokens=draft.context_tokens,
+        output_tokens=draft.output_tokens,
+        released_on=draft.released_on,
+        cutoff_on=draft.cutoff_on,
+        documentation=draft.documentation or "",
+        weights=draft.weights or "",
+        notes=draft.notes or (),
+        refuses_roles=frozenset(draft.refuses_roles or ()),
+    )
+
+
+def _retired(drafts: list[RetiredDraft], models: tuple[Model, ...], faults: list[Fault]) -> tuple[Retired, ...]:
+    names = {name for model in models for name in (model.id, *model.aliases)}
+    retired: dict[str, Retired] = {}
+    for draft in drafts:
+        old, new = draft.retired.id, draft.retired.replacement
+        if old in names:
+            remedy = "remove it from the retired ids or from the models"
+            faults.append(Fault(draft.file, _key(draft.key, "id"), f"'{old}' is retired and served at once", remedy))
+        if new is not None and new not in names:
+            remedy = _known(new, names, "write the id of a model in the catalogue or leave it out")
+            faults.append(Fault(draft.file, _key(draft.key, "replacement"), f"no model is called '{new}'", remedy))
+        retired[old] = draft.retired
+    return tuple(retired.values())
+
+
+def _merged_providers(package: Drafts, overlay: Drafts, faults: list[Fault]) -> list[ProviderDraft]:
+    merged: dict[str, ProviderDraft] = {}
+    for drafts in (package.providers, overlay.providers):
+        files: dict[str, str] = {}
+        for draft in drafts:
+            if draft.id in files:
+                problem = f"the provider '{draft.id}' is already described in {files[draft.id]}"
+                faults.append(Fault(draft.file, "", problem, "rename one of the files or join them"))
+                continue
+            files[draft.id] = draft.file
+            merged[draft.id] = provider_over(merged[draft.id], draft) if draft.id in merged else draft
+    return list(merged.values())
+
+
+def _hidden_models(package: Drafts, overlay: Drafts, known: dict[str, Model], faults: list[Fault]) -> frozenset[str]:
+    for name in overlay.settings.hide:
+        if name not in known:
+            remedy = _known(name, known, "write the id of a model in the catalogue")
+            faults.append(Fault(f"catalogue/{SETTINGS_FILE}", "hide", f"no model is called '{name}'", remedy))
+    hidden = {draft.id: draft.hidden for draft in (*package.models, *overlay.models) if draft.hidden is not None}
+    return frozenset(overlay.settings.hide) | {model_id for model_id, is_hidden in hidden.items() if is_hidden}
+
+
+def _provider(draft: ProviderDraft, faults: list[Fault]) -> Provider:
+    needed = (
+        ("name", draft.name, 'write name = "…" as users should see it'),
+        ("base_url", draft.base_url, 'write base_url = "https://…/v1"'),
+        ("speaks", draft.speaks, 'write speaks = { chat = "openai_chat" }'),
+    )
+    for key, value, remedy in needed:
+        if not value:
+            faults.append(Fault(draft.file, key, f"is missing for the provider '{draft.id}'", remedy))
+    scheme = draft.auth.scheme if draft.auth else "none"
+    return Provider(
+        id=draft.id,
+        name=draft.name or draft.id,
+        base_url=draft.base_url or "",
+        speaks={cast("Operation", op): cast("Dialect", dialect) for op, dialect in (draft.speaks or {}).items()},
+        auth=cast("AuthScheme", scheme),
+        secret_env=draft.auth.env if draft.auth else None,
+        quirks=_quirks(draft.quirks),
+        timeouts=_timeouts(draft.timeouts),
+        priority=100 if draft.priority is None else draft.priority,
+        concurrency=draft.concurrency,
+        documentation=draft.docs or "",
+        aliases=draft.aliases or (),
+    )
+
+
+def _check_provider_names(provider: Provider, others: list[Provider], file: str, faults: list[Fault]) -> None:
+    for other in others:
+        for name in (provider.id, *provider.aliases):
+            if other.answers_to(name):
+                problem = f"'{name}' already means the provider '{other.id}'"
+                faults.append(Fault(file, "aliases", problem, "give one of the two another name"))
+
+
+def _quirks(draft: QuirksDraft, base: Quirks = NO_QUIRKS) -> Quirks:
+    """Lay written quirks on complete ones: lists add, tables merge by key, flags replace."""
+
+    def either(written: bool | None, lower: bool) -> bool:
+        return lower if written is None else written
+
+    return Quirks(
+        rename={**base.rename, **(draft.rename or {})},
+        drop=base.drop | frozenset(draft.drop or ()),
+        accept=base.accept | frozenset(draft.accept or ()),
+        accept_unknown=either(draft.accept_unknown, base.accept_unknown),
+        headers={**base.headers, **(draft.headers or {})},
+        stream_usage=either(draft.stream_usage, base.stream_usage),
+        developer_role=either(draft.developer_role, base.developer_role),
+        cancel_on_disconnect=either(draft.cancel_on_disconnect, base.cancel_on_disconnect),
+    )
+
+
+def _timeouts(draft: TimeoutsDraft) -> Timeouts:
+    usual = Timeouts()
+    return Timeouts(
+        connect_s=draft.connect_s or usual.connect_s,
+        first_byte_s=draft.first_byte_s or usual.first_byte_s,
+        idle_s=draft.idle_s or usual.idle_s,
+    )
+
+
+def _offers(
+    draft: ProviderDraft, provider: Provider, known: dict[str, Model], markup: Decimal | None, faults: list[Fault]
+) -> list[Offer]:
+    offers: list[Offer] = []
+    for offer in draft.offers:
+        model = known.get(offer.model)
+        if model is None:
+            remedy = _known(offer.model, known, "describe it under [[models]] or in models/")
+            problem = f"no model has the id '{offer.model}'"
+            faults.append(Fault(offer.file, _key(offer.key, "model"), problem, remedy))
+            continue
+        if offer.upstream is None:
+            remedy = 'write the name that the provider gives it, as in upstream = "small-1"'
+            faults.append(Fault(offer.file, _key(offer.key, "upstream"), f"is missing for '{offer.model}'", remedy))
+        if provider.speaks and model.operation not in provider.speaks:
+            problem = f"'{provider.id}' has no dialect for {model.operation}, which '{model.id}' needs"
+            faults.append(Fault(draft.file, "speaks", problem, f"add {model.operation} to speaks or remove the offer"))
+        is_free = bool(draft.free) or (offer.price is not None and offer.price.kind == "free")
+        compiled = Offer(
+            model_id=model.id,
+            provider=provider,
+            upstream=offer.upstream or "",
+            rates=_rates(offer, draft, model, offer.markup or draft.markup or markup or Decimal(1), faults),
+            free=is_free,
+            quirks=_quirks(offer.quirks, provider.quirks),
+        )
+        if not offer.hidden:
+            offers.append(compiled)
+    return offers
+
+
+def _rates(
+    offer: OfferDraft, draft: ProviderDraft, model: Model, markup: Decimal, faults: list[Fault]
+) -> tuple[Rates, ...]:
+    if draft.free or (offer.price is not None and offer.price.kind == "free"):
+        return (Rates(since_ms=0, by_meter=dict.fromkeys(METERS, 0)),)
+    if offer.price is None:
+        remedy = 'write rates, free = true, or price = "unknown", which refuses to serve'
+        faults.append(Fault(offer.file, _key(offer.key, "rates"), f"no price for '{offer.model}'", remedy))
+        return ()
+    return tuple(_rate(rate, draft, model, markup, faults) for rate in offer.price.rates)
+
+
+def _rate(rate: RateDraft, draft: ProviderDraft, model: Model, markup: Decimal, faults: list[Fault]) -> Rates:
+    by_meter: dict[str, int] = {}
+    for meter, price_usd in rate.usd.items():
+        whole = rate_of(price_usd, markup)
+        if whole is None:
+            problem = f"{price_usd} USD times the markup {markup} is finer than money can be counted"
+            faults.append(Fault(rate.file, _key(rate.key, meter), problem, "use fewer decimals"))
+        by_meter[meter] = whole or 0
+    for modality, meter in ((model.inputs, "audio_input"), (model.outputs, "audio_output")):
+        if "audio" in modality and meter not in by_meter:
+            problem = f"is missing, and '{model.id}' takes or makes audio"
+            remedy = f'write what audio costs per million units, as in {meter} = "40"'
+            faults.append(Fault(rate.file, _key(rate.key, meter), problem, remedy))
+    since = datetime(rate.since.year, rate.since.month, rate.since.day, tzinfo=UTC)
+    return Rates(
+        since_ms=int(since.timestamp()) * 1000,
+        by_meter=all_meters(by_meter),
+        source=rate.source or draft.prices_source or "",
+        read_on=rate.read_on or draft.prices_read_on,
+    )
+
+
+def _key(place: str, key: str) -> str:
+    return f"{place}.{key}" if place else key
+
+
+def _known(wrong: str, names: Collection[str], otherwise: str) -> str:
+    near = get_close_matches(wrong[:100], list(names), n=1, cutoff=0.7)
+    return f"write '{near[0]}'" if near else otherwise

@@ -1,0 +1,272 @@
+"""Renders the catalogue as the public lists of models: what anyone may read, without a key."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from urllib.parse import quote
+
+import msgspec
+
+from modelport.catalogue.catalogue import Catalogue
+from modelport.catalogue.facts import Model, Operation, Rates
+from modelport.catalogue.prices import PRICE_UNITS, price_of
+
+Json = dict[str, object]
+
+ENDPOINTS: dict[Operation, tuple[str, ...]] = {"chat": ("/v1/chat/completions",)}
+"""The paths that serve a model, by what it does."""
+
+_LIST_TYPES: dict[Operation, str] = {"chat": "openai/chat-completions"}
+_SEED_TYPES: dict[Operation, str] = {"chat": "chat-completion"}
+_PLAYGROUND: dict[Operation, str] = {"chat": "playground:chat"}
+
+_SHOWN_CAPABILITIES = {
+    "file": "file_input",
+    "json_schema": "structured_output",
+    "parallel_tools": "parallel_tool_calls",
+}
+"""Capabilities that lists call otherwise than we do."""
+
+_CHAT = "openai/chat-completion"
+_ALWAYS = (_CHAT, f"{_CHAT}.max-completion-tokens", f"{_CHAT}.message.assistant")
+_FEATURES = {
+    "audio": ("audio",),
+    "choices": ("number-of-messages",),
+    "developer": ("message.developer",),
+    "file": ("file",),
+    "json_object": ("response-format",),
+    "json_schema": ("response-format",),
+    "logprobs": ("logprobs",),
+    "parallel_tools": ("parallel-tool-calls",),
+    "prediction": ("prediction",),
+    "reasoning": ("reasoning",),
+    "seed": ("seed",),
+    "stop": ("stop",),
+    "streaming": ("stream",),
+    "system": ("message.system",),
+    "tools": ("function", "tool-choice"),
+    "video": ("video",),
+    "vision": ("vision",),
+    "web_search": ("web-search",),
+}
+
+_INCLUDES = frozenset({"pricing", "modalities", "capabilities"})
+_FILTERS = ("id", "type", "tags", "modalities", "input_modalities", "output_modalities", "capabilities")
+_MAX_VALUES = 200
+
+_UNITS = (
+    ("input", "text", "provided", "input", None),
+    ("cached_read", "text", "cached", "input", "input"),
+    ("cached_write", "text", "provided", "cache_write", "input"),
+    ("audio_input", "audio", "provided", "input", "input"),
+    ("output", "text", "generated", "output", None),
+    ("reasoning", "reasoning", "generated", "output", "output"),
+    ("audio_output", "audio", "generated", "output", "output"),
+)
+"""Meter, content, origin, measure, and the meter that it is only shown beside when its price differs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A JSON body and its strong entity tag."""
+
+    body: bytes
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What a list is rendered from: the catalogue, the prices to show, and the root of every link."""
+
+    catalogue: Catalogue
+    shown_rates: Callable[[Model], Rates | None]
+    public_url: str
+
+    def link(self, path: str) -> str:
+        """Make an absolute link."""
+        return self.public_url.rstrip("/") + path
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """What a caller asked to see: which models, and how much of each."""
+
+    include: frozenset[str] = frozenset()
+    filters: tuple[tuple[str, frozenset[str]], ...] = ()
+    asks_for_list: bool = False
+    """Whether any parameter belongs to the list shape, which `/models` then answers in."""
+
+    @classmethod
+    def parse(cls, pairs: Iterable[tuple[str, str]]) -> "ListQuery":
+        """Read the query's names and values; commas separate, repeats add up, what is unknown is ignored."""
+        values: dict[str, set[str]] = {}
+        for name, value in pairs:
+            parts = {part.strip().casefold() for part in value.split(",")} - {""}
+            values.setdefault(name, set()).update(parts)
+        wanted = values.get("include", set())
+        if "all" in wanted or values.get("details", set()) & {"true", "1"}:
+            wanted = set(_INCLUDES)
+        filters = tuple((name, frozenset(sorted(values[name])[:_MAX_VALUES])) for name in _FILTERS if values.get(name))
+        asks = "list" in values.get("shape", ()) or not values.keys().isdisjoint({"include", "details", *_FILTERS})
+        return cls(include=frozenset(wanted & _INCLUDES), filters=filters, asks_for_list=asks)
+
+
+EVERYTHING = ListQuery(include=_INCLUDES)
+
+
+def render_list(shelf: Shelf, query: ListQuery) -> Rendered:
+    """Render `{"object": "list", "data": [...]}` with the models that `query` selects."""
+    models = (model for model in shelf.catalogue.models() if _selected(model, query))
+    return _rendered({"object": "list", "data": [_item(model, shelf, query.include) for model in models]})
+
+
+def render_seed(shelf: Shelf) -> Rendered:
+    """Render the bare array of every model in the older shape."""
+    return _rendered([_seed_item(model, shelf) for model in shelf.catalogue.models()])
+
+
+def render_model(shelf: Shelf, name: str, query: ListQuery, *, is_bare: bool) -> Rendered:
+    """Render one model by id or alias, bare or as `{"object": "model", "data": item}`.
+
+    Raises `RetiredModel` or `UnknownModel`.
+    """
+    item = _item(shelf.catalogue.find(name), shelf, query.include)
+    return _rendered(item if is_bare else {"object": "model", "data": item})
+
+
+def features(model: Model) -> tuple[str, ...]:
+    """Say in the older list's words what a model can do, sorted."""
+    named = {f"{_CHAT}.{word}" for capability in model.capabilities for word in _FEATURES.get(capability, ())}
+    return tuple(sorted({*_ALWAYS, *named}))
+
+
+def capabilities(model: Model) -> tuple[str, ...]:
+    """Say in the list's words what a model can do, sorted."""
+    return tuple(sorted(_SHOWN_CAPABILITIES.get(capability, capability) for capability in model.capabilities))
+
+
+def pricing(rates: Rates | None) -> Json:
+    """Describe a price: fixed when it is known, else variable."""
+    if rates is None:
+        return {"kind": "variable", "currency": "USD"}
+    units: list[Json] = []
+    for meter, content, origin, measure, base in _UNITS:
+        rate = rates.by_meter.get(meter)
+        if rate is None or (base is not None and rate == rates.by_meter[base]):
+            continue
+        price = msgspec.Raw(price_text(rate).encode())
+        unit = {"name": "token", "content": content, "origin": origin, "measure": measure}
+        units.append({**unit, "price": price, "per": PRICE_UNITS})
+    return {"kind": "fixed", "currency": "USD", "units": units}
+
+
+def price_text(rate: int) -> str:
+    """Print a rate as dollars per million units, exactly and without an exponent."""
+    return f"{price_of(rate).normalize():f}"
+
+
+def _selected(model: Model, query: ListQuery) -> bool:
+    return all(not wanted.isdisjoint(_values(model, name)) for name, wanted in query.filters)
+
+
+def _values(model: Model, name: str) -> set[str]:
+    match name:
+        case "id":
+            values: Sequence[str] = (model.id, *model.aliases)
+        case "type":
+            values = (_LIST_TYPES[model.operation],)
+        case "tags":
+            values = _tags(model)
+        case "input_modalities":
+            values = model.inputs
+        case "output_modalities":
+            values = model.outputs
+        case "capabilities":
+            values = (*model.capabilities, *capabilities(model))
+        case _:
+            values = (*model.inputs, *model.outputs)
+    return {value.casefold() for value in values}
+
+
+def _tags(model: Model) -> tuple[str, ...]:
+    return (_PLAYGROUND[model.operation], *(("weights:open",) if model.weights else ()))
+
+
+def _item(model: Model, shelf: Shelf, include: frozenset[str]) -> Json:
+    item: Json = {
+        "id": model.id,
+        "object": "model",
+        "created": _unix(model.released_on),
+        "owned_by": model.maker,
+        "aliases": model.aliases,
+        "type": _LIST_TYPES[model.operation],
+        "info": _info(model, shelf),
+        "tags": _tags(model),
+        "endpoints": ENDPOINTS[model.operation],
+    }
+    if "modalities" in include:
+        item["modalities"] = {"input": sorted(model.inputs), "output": sorted(model.outputs)}
+    if "capabilities" in include:
+        item["capabilities"] = capabilities(model)
+    if "pricing" in include:
+        item["pricing"] = pricing(shelf.shown_rates(model))
+    return item
+
+
+def _info(model: Model, shelf: Shelf) -> Json:
+    endpoint = quote(ENDPOINTS[model.operation][0], safe="")
+    return _present(
+        {
+            "name": model.name,
+            "developer": model.maker,
+            "description": model.description,
+            "contextLength": model.context_tokens,
+            "outputMax": model.output_tokens,
+            "releasedAt": model.released_on.isoformat() if model.released_on else None,
+            "cutoffAt": model.cutoff_on.isoformat() if model.cutoff_on else None,
+            "url": shelf.link(_page(model)),
+            "docsUrl": shelf.link(_docs_page(model)),
+            "docsJson": shelf.link(f"/docs-json?model={quote(model.id, safe='')}&endpoint={endpoint}"),
+        }
+    )
+
+
+def _seed_item(model: Model, shelf: Shelf) -> Json:
+    info: Json = {
+        "name": model.name,
+        "developer": model.maker,
+        "description": model.description or model.name,
+        "contextLength": model.context_tokens,
+        "maxTokens": model.output_tokens,
+        "url": shelf.link(_page(model)),
+        "docs_url": shelf.link(_docs_page(model)),
+    }
+    return {
+        "id": model.id,
+        "type": _SEED_TYPES[model.operation],
+        "info": _present(info),
+        "features": features(model),
+        "endpoints": ENDPOINTS[model.operation],
+    }
+
+
+def _present(members: Json) -> Json:
+    return {name: value for name, value in members.items() if value not in (None, "")}
+
+
+def _page(model: Model) -> str:
+    return f"/app/models/{quote(model.id)}"
+
+
+def _docs_page(model: Model) -> str:
+    return f"/docs/models/{quote(model.id)}"
+
+
+def _unix(day: date | None) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) if day else 0
+
+
+def _rendered(value: object) -> Rendered:
+    body = msgspec.json.encode(value)
+    return Rendered(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')

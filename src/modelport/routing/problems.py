@@ -1,0 +1,60 @@
+"""Why a call has nowhere to go."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from modelport.catalogue.facts import Model, Offer, Provider
+from modelport.core.errors import Problem
+
+GUIDE = "docs/providers.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """An environment variable that would make a provider usable."""
+
+    env: str
+    provider_name: str
+
+    def __str__(self) -> str:
+        return f"{self.env} ({self.provider_name})"
+
+
+class Unserved(Problem):
+    """A model that the catalogue knows and nobody configured here sells; `settings` are those that would serve it."""
+
+    def __init__(self, model: Model, settings: tuple[Setting, ...]) -> None:
+        own = "your own engine or another provider" if model.weights else "another provider"
+        if settings:
+            remedy = f"Set {' or '.join(str(setting) for setting in settings)}, or add {own} as in {GUIDE}."
+        else:
+            remedy = f"Nobody in the catalogue sells it: add {own} as in {GUIDE}."
+        weights = f" Its weights are open: {model.weights}" if model.weights else ""
+        super().__init__(f"No configured provider serves the model '{model.id}'. {remedy}{weights}")
+        self.model_id = model.id
+        self.settings = settings
+
+
+class Unpriced(Problem):
+    """Everybody configured who sells the model does so at a price that is not known, and nothing is given away."""
+
+    def __init__(self, model: Model, offers: Sequence[Offer]) -> None:
+        sellers = " or ".join(f"catalogue/{offer.provider.id}.toml" for offer in offers)
+        super().__init__(
+            f"The model '{model.id}' has no known price. Write `rates` or `free = true` for it into {sellers} "
+            "of the data folder."
+        )
+        self.model_id = model.id
+        self.provider_ids = tuple(offer.provider.id for offer in offers)
+
+
+class UnknownProvider(Problem):
+    """The caller pinned a provider that does not sell the model; `sellers` are the keys of those that do."""
+
+    def __init__(self, pin: str, model: Model, sellers: Sequence[Provider]) -> None:
+        keys = tuple(provider.id for provider in sellers)
+        choices = f"Use one of: {', '.join(keys)}, auto." if keys else "Nobody sells it at present."
+        super().__init__(f"'provider': no provider '{pin}' sells the model '{model.id}'. {choices}")
+        self.pin = pin
+        self.model_id = model.id
+        self.sellers = keys

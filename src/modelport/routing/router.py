@@ -1,0 +1,151 @@
+"""Chooses who is asked, in which order. Pure: the same catalogue, configuration and moment give the same plan."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from modelport.catalogue.catalogue import Catalogue
+from modelport.catalogue.facts import Model, Offer, Provider, Rates
+from modelport.routing.problems import Setting, UnknownProvider, Unpriced, Unserved
+
+ANY_PROVIDER = "auto"
+
+Verdict = Literal["serves", "unconfigured", "unpriced", "not pinned"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The offers to try for one call, best first, each once, with the rates in force."""
+
+    model: Model
+    offers: tuple[tuple[Offer, Rates], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What the router thinks of one offer, and why."""
+
+    offer: Offer
+    rates: Rates | None
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Every offer of a model in the order in which it would be tried, those that serve first."""
+
+    model: Model
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A plan and the moments between which no price changes."""
+
+    since_ms: int
+    until_ms: int
+    plan: Plan
+
+
+def configured_by(providers: tuple[Provider, ...], environ: Mapping[str, str]) -> frozenset[str]:
+    """Say which providers can be used: those that need no secret and those whose secret is set."""
+    return frozenset(
+        provider.id
+        for provider in providers
+        if provider.secret_env is None or environ.get(provider.secret_env, "").strip()
+    )
+
+
+class Router:
+    """Plans calls over a catalogue, for the providers in `configured`.
+
+    A provider that needs no secret is configured by existing.
+    """
+
+    def __init__(self, catalogue: Catalogue, configured: frozenset[str]) -> None:
+        without_secret = {provider.id for provider in catalogue.providers() if provider.secret_env is None}
+        self.catalogue = catalogue
+        self._configured = configured | without_secret
+        self._planned: dict[str, _Planned] = {}
+
+    def is_configured(self, provider_id: str) -> bool:
+        """Whether calls can be sent to this provider."""
+        return provider_id in self._configured
+
+    def plan(self, model: Model, provider_pin: str | None, now_ms: int) -> Plan:
+        """Order the offers that can serve `model` by the provider's priority, then price, then id.
+
+        A pin, in any case, leaves one offer and no fallback. Raises `UnknownProvider`, `Unserved` or `Unpriced`.
+        """
+        if provider_pin is not None and provider_pin.lower() != ANY_PROVIDER:
+            return self._plan(model, self._pinned(model, provider_pin), now_ms)
+        planned = self._planned.get(model.id)
+        if planned is not None and planned.since_ms <= now_ms < planned.until_ms:
+            return planned.plan
+        offers = self.catalogue.offers(model.id)
+        plan = self._plan(model, offers, now_ms)
+        since_ms, until_ms = _unchanging(offers, now_ms)
+        self._planned[model.id] = _Planned(since_ms, until_ms, plan)
+        return plan
+
+    def explain(self, model: Model, provider_pin: str | None, now_ms: int) -> Explanation:
+        """Tell for every offer of `model` whether it would be tried and why; raises nothing."""
+        pin = provider_pin.lower() if provider_pin is not None and provider_pin.lower() != ANY_PROVIDER else None
+        steps = [self._step(offer, pin, now_ms) for offer in self.catalogue.offers(model.id)]
+        steps.sort(key=lambda step: (step.verdict != "serves", *_rank(step.offer, step.rates)))
+        return Explanation(model, tuple(steps))
+
+    def shown_rates(self, model: Model, now_ms: int) -> Rates | None:
+        """Return the price to show for `model`: of the offer that would be used, else of the first that has one."""
+        steps = self.explain(model, None, now_ms).steps
+        return next((step.rates for step in steps if step.rates is not None), None)
+
+    def _plan(self, model: Model, offers: tuple[Offer, ...], now_ms: int) -> Plan:
+        usable = [offer for offer in offers if offer.provider.id in self._configured]
+        if not usable:
+            raise Unserved(model, _settings(offers))
+        priced = [(offer, rates) for offer in usable if (rates := offer.rates_at(now_ms)) is not None]
+        if not priced:
+            raise Unpriced(model, usable)
+        return Plan(model, tuple(sorted(priced, key=lambda pair: _rank(*pair))))
+
+    def _pinned(self, model: Model, pin: str) -> tuple[Offer, ...]:
+        offers = self.catalogue.offers(model.id)
+        name = pin.lower()
+        pinned = tuple(offer for offer in offers if offer.provider.answers_to(name))
+        if not pinned:
+            raise UnknownProvider(pin, model, [offer.provider for offer in offers])
+        return pinned
+
+    def _step(self, offer: Offer, pin: str | None, now_ms: int) -> Step:
+        rates = offer.rates_at(now_ms)
+        provider = offer.provider
+        if pin is not None and not provider.answers_to(pin):
+            return Step(offer, rates, "not pinned", f"the call asks for '{pin}' only")
+        if provider.id not in self._configured:
+            return Step(offer, rates, "unconfigured", f"set {provider.secret_env}")
+        if rates is None:
+            return Step(offer, rates, "unpriced", f"write its price into catalogue/{provider.id}.toml")
+        return Step(offer, rates, "serves", f"priority {provider.priority}")
+
+
+def _rank(offer: Offer, rates: Rates | None) -> tuple[int, bool, int, str]:
+    price = 0 if rates is None else rates.by_meter["input"] + rates.by_meter["output"]
+    return offer.provider.priority, rates is None, price, offer.provider.id
+
+
+def _settings(offers: tuple[Offer, ...]) -> tuple[Setting, ...]:
+    ranked = sorted(offers, key=lambda offer: (offer.provider.priority, offer.provider.id))
+    return tuple(
+        Setting(offer.provider.secret_env, offer.provider.name)
+        for offer in ranked
+        if offer.provider.secret_env is not None
+    )
+
+
+def _unchanging(offers: tuple[Offer, ...], now_ms: int) -> tuple[int, int]:
+    changes = [rates.since_ms for offer in offers for rates in offer.rates]
+    since_ms = max((at for at in changes if at <= now_ms), default=0)
+    until_ms = min((at for at in changes if at > now_ms), default=1 << 62)
+    return since_ms, until_ms
