@@ -116,7 +116,7 @@ def _model(given: Mapping[str, Raw], faults: list[str]) -> str:
     return ""
 
 
-def _decoded(raw: Raw) -> object:
+def _decoded(raw: bytes | Raw) -> object:
     try:
         return msgspec.json.decode(raw)
     except RecursionError:
@@ -131,22 +131,26 @@ def _checked(given: Mapping[str, Raw], faults: list[str]) -> tuple[dict[str, byt
         if name == "messages" or name == "model":
             continue
         check = CHECKS.get(name)
+        slice_ = bytes(raw)
         if check is not None:
-            value = _decoded(raw)
+            value = _decoded(slice_)
             if value is None:
                 continue
-            known[name] = value
             if wanted := check(value):
                 faults.append(fault(name, wanted, value))
+                continue
+            known[name] = value
+            if type(value) is float and name in _WHOLE:
+                slice_ = b"%d" % int(value)
         if name not in GATEWAY_FIELDS:
-            fields[name] = bytes(raw)
-    if not _ODD.isdisjoint(known) and not faults:
+            fields[name] = slice_
+    if not _ODD.isdisjoint(known):
         _settle_oddities(fields, known)
     return fields, known
 
 
-_WHOLE = ("max_tokens", "max_completion_tokens", "n", "seed", "top_logprobs", "thinking_budget")
-_ODD = frozenset((*_WHOLE, "top_p", "stop_sequences"))
+_WHOLE = frozenset({"max_tokens", "max_completion_tokens", "n", "seed", "top_logprobs", "thinking_budget"})
+_ODD = frozenset({"seed", "top_p", "stop_sequences"})
 
 
 def _settle_oddities(fields: dict[str, bytes], known: Mapping[str, object]) -> None:
@@ -155,10 +159,6 @@ def _settle_oddities(fields: dict[str, bytes], known: Mapping[str, object]) -> N
         del fields["seed"]  # OpenAI's own clients send 0 for "unset".
     if cast(float, known.get("top_p", 1)) < 0.01:
         fields["top_p"] = b"0.01"
-    for name in _WHOLE:
-        value = known.get(name)
-        if isinstance(value, float) and name in fields:
-            fields[name] = b"%d" % int(value)
     if "stop_sequences" in fields:
         fields.setdefault("stop", fields.pop("stop_sequences"))
 

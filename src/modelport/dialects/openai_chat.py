@@ -72,30 +72,41 @@ _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 def encode(call: ChatCall, offer: Offer, output_bound: int | None = None) -> UpstreamRequest:
     """Write the call for a provider; `output_bound` lowers (or sets) the caller's bound on output tokens per choice."""
     quirks = offer.quirks
-    members = [b'"model":' + msgspec.json.encode(offer.upstream)]
+    members = [b'{"model":' + msgspec.json.encode(offer.upstream)]
     dropped: list[str] = []
     names: set[str] = set()
     fields = call.fields if output_bound is None and not _both_bounds(call) else _bounded(call, output_bound)
     for name, raw in fields.items():
-        value = _value(name, raw, call, offer)
-        target = quirks.rename.get(name, name)
-        if value is None or target in names:
-            continue
-        takes = name in quirks.accept or name in OWN_FIELDS or quirks.accept_unknown
+        if name in _REWRITTEN:
+            value = _rewritten(name, raw, call, offer)
+            if value is None:
+                continue
+            raw = value
+        takes = name in OWN_FIELDS or name in quirks.accept or quirks.accept_unknown
         if not takes or name in quirks.drop:
             dropped.append(name)
             continue
-        names.add(target)
-        members.append(msgspec.json.encode(target) + b":" + value)
+        target = quirks.rename.get(name, name)
+        if target not in names:
+            names.add(target)
+            members.append((_KEYS.get(target) or _key(target)) + raw)
     if call.is_streaming and quirks.stream_usage and "stream_options" not in names:
         members.append(b'"stream_options":{"include_usage":true}')
     return UpstreamRequest(
         path=PATH,
         headers=STREAM_HEADERS if call.is_streaming else JSON_HEADERS,
-        body=b"{" + b",".join(members) + b"}",
+        body=b",".join(members) + b"}",
         is_streaming=call.is_streaming,
         dropped=tuple(dropped),
     )
+
+
+def _key(name: str) -> bytes:
+    return msgspec.json.encode(name) + b":"
+
+
+_KEYS = {name: _key(name) for name in OWN_FIELDS}
+_REWRITTEN = frozenset({"messages", "stream_options"})
 
 
 def _both_bounds(call: ChatCall) -> bool:
@@ -111,7 +122,7 @@ def _bounded(call: ChatCall, output_bound: int | None) -> dict[str, bytes]:
     return fields
 
 
-def _value(name: str, raw: bytes, call: ChatCall, offer: Offer) -> bytes | None:
+def _rewritten(name: str, raw: bytes, call: ChatCall, offer: Offer) -> bytes | None:
     """Return what is sent for a field; None leaves it out because it would say nothing."""
     if name == "messages" and "developer" in call.roles and not offer.quirks.developer_role:
         return as_system(raw)

@@ -27,15 +27,9 @@ def charge(usage: Mapping[str, int], rates: Mapping[str, int]) -> Credits:
         if rate is None:
             raise UnpricedUsage(set(usage) - set(rates))
         total += units * rate
+    return scaled(total)
+
+
+def scaled(total: int) -> Credits:
+    """Turn an exact sum of units × rates into credits, rounded up."""
     return Credits(-(-total // RATE_UNITS))
-
-
-def affordable(amount_credits: int, fixed: Mapping[str, int], meter: str, rates: Mapping[str, int]) -> int | None:
-    """Say how many units of `meter` fit into `amount_credits` beside the `fixed` usage; None when it costs nothing."""
-    rate = rates.get(meter)
-    if rate is None:
-        raise UnpricedUsage({meter})
-    if rate == 0:
-        return None
-    rest = amount_credits * RATE_UNITS - sum(units * rates[name] for name, units in fixed.items())
-    return max(0, rest // rate)

@@ -1,6 +1,5 @@
 """Chat, from the parsed request to the last byte: admit → plan → hold → attempt → settle → record."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,7 +7,7 @@ from urllib.parse import quote
 
 from modelport.catalogue.facts import Model
 from modelport.core.clock import Clock
-from modelport.core.credits import Credits, usd_text
+from modelport.core.credits import usd_text
 from modelport.core.errors import Problem
 from modelport.dialects import openai_chat
 from modelport.dialects.openai_chat_stream import ChatStream
@@ -21,13 +20,15 @@ from modelport.operations.chat import ChatCall, RoleRefused
 from modelport.operations.usage import NOTHING_USED, Usage
 from modelport.routing.router import Plan, Router
 from modelport.serving.attempts import FirstSuccess, Success
-from modelport.serving.estimate import Estimate, Estimator, counted, guessed
+from modelport.serving.estimate import Estimator, counted, guessed
 from modelport.serving.exchange import CallerLeft, CallFailed, ChatRequest
+from modelport.serving.patience import Patience
 from modelport.serving.ports import Client, CutShort, MalformedAnswer, Upstream, UpstreamProblem
 from modelport.serving.written import Notes
 
 JSON_TYPE = (b"content-type", b"application/json")
-STREAM_HEADERS = ((b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache"))
+# A client that goes by the letter reads text without a charset as Latin-1.
+STREAM_HEADERS = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
 MAX_DROPPED_BYTES = 1000
 
 
@@ -60,12 +61,13 @@ class ServeChat:
         try:
             call = openai_chat.parse(request.body)
             plan = self._plan(call, notes)
-            estimate = self._estimate(call, plan)
-            hold = await self.ledger.hold(key.account_id, budget(key), Credits(estimate.ask), Credits(estimate.least))
-            async with hold:
+            estimate = self.estimator.before(call, plan.model, plan.offers)
+            ask = estimate.ask
+            async with await self.ledger.hold(key.account_id, budget(key), ask, estimate.least) as hold:
                 if client.has_left:
                     raise CallerLeft
-                await self._attempt(call, plan, estimate, hold, notes, client)
+                bound = None if hold.amount >= ask else estimate.output_for(hold.amount)
+                await self._attempt(call, plan, bound, hold, notes, client)
         except Problem as problem:
             if notes.model is not None:
                 await self.ledger.record(notes.failed(problem, self.status_of(problem)))
@@ -79,30 +81,21 @@ class ServeChat:
             refuse_roles(call, model)
         return router.plan(model, call.provider, notes.created_at_ms)
 
-    def _estimate(self, call: ChatCall, plan: Plan) -> Estimate:
-        """Estimate at the dearest of the offers that may be tried."""
-        estimates = [self.estimator.before(call, plan.model, rates.by_meter) for _, rates in plan.offers]
-        return estimates[0] if len(estimates) == 1 else max(estimates, key=lambda estimate: estimate.ask)
-
     async def _attempt(
-        self, call: ChatCall, plan: Plan, estimate: Estimate, hold: Hold, notes: Notes, client: Client
+        self, call: ChatCall, plan: Plan, bound: int | None, hold: Hold, notes: Notes, client: Client
     ) -> None:
-        bound = estimate.output_for(hold.amount) if hold.amount < estimate.ask else None
-        patience_s = self._patience_s(notes.key, plan)
+        """Ask a provider and answer; `bound` lowers the output to what the hold pays for."""
+        patience = Patience(self._patience_s(notes.key, plan))
         offers = FirstSuccess(self.upstream, self.clock, call, plan.offers, bound, notes.attempts)
         success: Success | None = None
         problem: Problem | None = None
-        scope = asyncio.timeout(None)
-        try:
-            async with scope:
-                client.on_leave(lambda: _end_by(scope, patience_s))
-                async with offers as success:
-                    self._begin(success, notes)
-                    if success.stream is not None:
-                        problem = await self._relay(success, success.stream, notes, client)
-        except TimeoutError:
-            if not scope.expired():
-                raise
+        with patience:
+            client.on_leave(patience.caller_left)
+            async with offers as success:
+                self._begin(success, notes)
+                if success.stream is not None:
+                    problem = await self._relay(success, success.stream, notes, client)
+        if patience.is_over or success is None:
             await self._settle_left(call, success, hold, notes, plan)
             return
         if success.stream is None:
@@ -206,11 +199,3 @@ def traced(notes: Notes) -> list[tuple[bytes, bytes]]:
         named = ",".join(quote(name, safe="") for name in notes.dropped)
         headers.append((b"x-modelport-dropped-params", named.encode()[:MAX_DROPPED_BYTES]))
     return headers
-
-
-def _end_by(scope: asyncio.Timeout, patience_s: float) -> None:
-    """Give a call whose caller has left a last moment, unless it has ended already."""
-    try:
-        scope.reschedule(asyncio.get_running_loop().time() + patience_s)
-    except RuntimeError:
-        return  # The scope is over: what is left to do is to settle.

@@ -1,12 +1,16 @@
 """How much a call may use, before it is made: the base of its hold. No prompt is tokenised on the way."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from modelport.catalogue.facts import Model
+from msgspec import Struct
+
+from modelport.catalogue.facts import RATE_UNITS, Model, Offer, Rates
+from modelport.core.credits import Credits
 from modelport.operations.chat import ChatCall
 from modelport.operations.usage import Usage
-from modelport.pricing.charge import affordable, charge
+from modelport.pricing.charge import UnpricedUsage, scaled
 
 BYTES_PER_TOKEN_HELD = 3
 """Text is rarely denser than this, so a hold on bytes / 3 tokens seldom falls short."""
@@ -17,74 +21,101 @@ TOKENS_OF_TEMPLATE = 64
 FIRST_GUESS_OUTPUT = 1024
 _DECAY = 0.98
 _MOST_CAUTION = 8.0
+_LEAST_OUTPUT = 256.0
+Offers = tuple[tuple[Offer, Rates], ...]
+
 _INPUTS = ("input", "cached_write")
 _OUTPUTS = ("output", "reasoning")
 
 
-@dataclass(slots=True)
-class _Recent:
-    output: float = FIRST_GUESS_OUTPUT
-    caution: float = 1.0
+class Estimate(Struct, frozen=True):
+    """What a call would use at most, as far as can be told, and what that costs at the dearest rates of its plan."""
 
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What a call would use at most, as far as can be told, and at which rates."""
-
-    rates: Mapping[str, int]
     input_tokens: int
     output_tokens: int
     """Over all choices."""
     choices: int
+    input_rate: int
+    """Credits per RATE_UNITS."""
+    output_rate: int
 
     @property
-    def ask(self) -> int:
+    def ask(self) -> Credits:
         """Credits that pay for all of it."""
         return self._cost(self.output_tokens)
 
     @property
-    def least(self) -> int:
+    def least(self) -> Credits:
         """Credits that pay for the input and one token per choice."""
         return self._cost(min(self.choices, self.output_tokens))
 
     def output_for(self, amount_credits: int) -> int | None:
         """Return how many output tokens per choice an amount pays for; None when output costs nothing."""
-        meter = self._dearest(_OUTPUTS)
-        units = affordable(amount_credits, {self._dearest(_INPUTS): self.input_tokens}, meter, self.rates)
-        return None if units is None else max(1, units // self.choices)
+        if self.output_rate == 0:
+            return None
+        rest = amount_credits * RATE_UNITS - self.input_tokens * self.input_rate
+        return max(1, rest // self.output_rate // self.choices)
 
-    def _cost(self, output_tokens: int) -> int:
-        used = {self._dearest(_INPUTS): self.input_tokens, self._dearest(_OUTPUTS): output_tokens}
-        return charge(used, self.rates)
+    def _cost(self, output_tokens: int) -> Credits:
+        return scaled(self.input_tokens * self.input_rate + output_tokens * self.output_rate)
 
-    def _dearest(self, meters: tuple[str, ...]) -> str:
-        return max(meters, key=lambda meter: self.rates.get(meter, -1))
+
+class _Recent:
+    """What is remembered of one model."""
+
+    __slots__ = ("caution", "input_rate", "offers", "output", "output_rate")
+
+    def __init__(self) -> None:
+        self.output = float(FIRST_GUESS_OUTPUT)
+        self.caution = 1.0
+        self.offers: Offers = ()
+        self.input_rate = 0
+        self.output_rate = 0
+
+    def price(self, offers: Offers) -> None:
+        """Find the dearest rates among offers; the router hands out the same ones until a price changes."""
+        self.offers = offers
+        self.input_rate = max(_dearest(rates.by_meter, _INPUTS) for _, rates in offers)
+        self.output_rate = max(_dearest(rates.by_meter, _OUTPUTS) for _, rates in offers)
+
+
+def _dearest(rates: Mapping[str, int], meters: tuple[str, ...]) -> int:
+    if missing := {meters[0]} - rates.keys():
+        raise UnpricedUsage(missing)
+    return max(rates.get(meter, 0) for meter in meters)
 
 
 @dataclass(slots=True)
 class Estimator:
     """Sizes holds, and learns from what calls of each model really used. Bounded by the number of models."""
 
-    _recent: dict[str, _Recent] = field(default_factory=dict[str, _Recent])
+    _recent: defaultdict[str, _Recent] = field(default_factory=lambda: defaultdict(_Recent))
 
-    def before(self, call: ChatCall, model: Model, rates: Mapping[str, int]) -> Estimate:
-        """Estimate a call at the rates it would be charged."""
-        recent = self._recent.get(model.id) or _Recent()
+    def before(self, call: ChatCall, model: Model, offers: Offers) -> Estimate:
+        """Estimate a call at the dearest of the rates it may be charged."""
+        recent = self._recent[model.id]
+        if recent.offers is not offers:
+            recent.price(offers)
         tokens = call.text_bytes // BYTES_PER_TOKEN_HELD + TOKENS_OF_TEMPLATE + call.attachments * TOKENS_PER_ATTACHMENT
-        if model.context_tokens is not None:
-            tokens = min(tokens, model.context_tokens)
+        if model.context_tokens is not None and tokens > model.context_tokens:
+            tokens = model.context_tokens
+        if recent.caution != 1.0:
+            tokens = int(tokens * recent.caution)
         output = call.max_tokens
         if output is None:
             output = int(recent.output * 1.25)
             if model.output_tokens is not None:
                 output = min(output, model.output_tokens)
-        return Estimate(rates, int(tokens * recent.caution), output * call.choices, call.choices)
+        return Estimate(tokens, output * call.choices, call.choices, recent.input_rate, recent.output_rate)
 
     def learn(self, model: Model, usage: Usage, *, fell_short: bool) -> None:
         """Take in what a call used: outputs are remembered and fade; a hold that fell short raises the next ones."""
-        recent = self._recent.setdefault(model.id, _Recent())
-        recent.output = max(float(usage.output_tokens), recent.output * _DECAY, 256.0)
-        recent.caution = min(_MOST_CAUTION, recent.caution * 1.5) if fell_short else max(1.0, recent.caution * _DECAY)
+        recent = self._recent[model.id]
+        recent.output = max(usage.output_tokens, recent.output * _DECAY, _LEAST_OUTPUT)
+        if fell_short:
+            recent.caution = min(_MOST_CAUTION, recent.caution * 1.5)
+        elif recent.caution != 1.0:
+            recent.caution = max(1.0, recent.caution * _DECAY)
 
 
 def guessed(call: ChatCall, output_bytes: int) -> Usage:
