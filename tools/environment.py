@@ -196,13 +196,15 @@ def install_commands(uv: str | None, venv: Path, requirements: Path, flags: list
     """Spell the commands that install a lock, and then the project itself with the build tools the lock brought."""
     project = ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
     python = str(interpreter(venv))
+    compiled = [python, "-m", "compileall", "-q", str(ROOT / "src")]  # the second start has no time for it
     if uv is None:
         pip = [python, "-m", "pip", "--disable-pip-version-check", "install"]
-        return [[*pip, *hashed(requirements)], [*pip, "--quiet", *project]]
+        return [[*pip, *hashed(requirements)], [*pip, "--quiet", *project], compiled]
     target = ["--python", python]
     return [
-        [uv, "pip", "sync", *target, *flags, *hashed(requirements)[:-2], str(requirements)],
+        [uv, "pip", "sync", "--compile-bytecode", *target, *flags, *hashed(requirements)[:-2], str(requirements)],
         [uv, "pip", "install", "--quiet", *target, *flags, *project],
+        compiled,
     ]
 
 
