@@ -1,6 +1,7 @@
 """Writes docs/configuration.md from the settings themselves; a test keeps the page in step."""
 
 from pathlib import Path
+from typing import cast
 
 from modelport.settings import documented, type_name
 
@@ -54,6 +55,8 @@ def shown(default: object) -> str:
     """Print a default for people."""
     if default is None or default == ():
         return "–"
+    if isinstance(default, tuple):
+        return "`" + ", ".join(map(str, cast(tuple[object, ...], default))) + "`"
     if isinstance(default, bool):
         return "`yes`" if default else "`no`"
     return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"

@@ -62,6 +62,7 @@ class Egress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         tuple[str, ...],
         Meta(description="Address ranges that callers' URLs may point to although they are not public (CIDR)."),
     ] = ()
+    ports: Annotated[tuple[int, ...], Meta(description="Ports that callers' URLs may name.")] = (80, 443)
     trust_proxy: Annotated[
         bool, Meta(description="Fetch callers' URLs through the proxy, which then has to refuse private addresses.")
     ] = False

@@ -96,7 +96,7 @@ def test_the_pip_of_this_machine_can_be_asked() -> None:
 
 def test_installing_asks_for_hashes_and_builds_nothing_from_source(tmp_path: Path) -> None:
     for uv in ("uv", None):
-        lock, project = environment.install_commands(uv, tmp_path, tmp_path / "run.txt", [])
+        lock, project, _ = environment.install_commands(uv, tmp_path, tmp_path / "run.txt", [])
         assert {"--require-hashes", "--only-binary", str(tmp_path / "run.txt")} <= {*lock}
         assert {"--no-deps", "--no-build-isolation"} <= {*project}
 
