@@ -1,0 +1,55 @@
+"""Who may do what: the one table of operations × kinds of key × scopes. What is not listed is denied."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from modelport.keys.key import Key, KeyNotAllowed, Scope
+
+Audience = Literal["anyone", "regular", "management"]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Which kind of key an operation asks for, and which scope."""
+
+    audience: Audience
+    scope: Scope | None = None
+
+
+ACCESS: dict[str, Access] = {
+    "health": Access("anyone"),
+    "readiness": Access("anyone"),
+    "models.list": Access("anyone"),
+    "models.array": Access("anyone"),
+    "models.show": Access("anyone"),
+    "models.retrieve": Access("anyone"),
+    "chat": Access("regular", "model:chat"),
+    "key.show": Access("regular"),
+    "keys.create": Access("management"),
+    "keys.list": Access("management"),
+    "keys.change": Access("management"),
+    "keys.replace": Access("management"),
+    "keys.delete": Access("management"),
+    "billing.credits": Access("regular"),
+    "billing.balance": Access("regular"),
+    "billing.detail": Access("regular"),
+}
+
+
+def check_access(access: Access, key: Key) -> None:
+    """Raise `KeyNotAllowed` when the key is of the wrong kind or lacks the scope."""
+    if access.audience == "anyone":
+        return
+    if key.is_management != (access.audience == "management"):
+        raise KeyNotAllowed(_WRONG_KIND[access.audience])
+    if access.scope is not None and key.scopes is not None and access.scope not in key.scopes:
+        raise KeyNotAllowed(
+            f"the key {key.prefix} lacks the scope '{access.scope}': add it to the key, or use another key"
+        )
+
+
+_WRONG_KIND = {
+    "regular": "a management key cannot be used here: it only manages keys; use a regular key",
+    "management": "a regular key cannot manage keys: use a management key "
+    "(`modelport keys create --account NAME --management` makes one)",
+}

@@ -1,0 +1,37 @@
+"""All routes of the API, joined from their parts."""
+
+from modelport.api.routes import Route, inference
+from modelport.api.v1.billing import BillingRoutes
+from modelport.api.v1.chat import ChatRoutes
+from modelport.api.v1.health import HealthRoutes
+from modelport.api.v1.keys import KeyRoutes
+from modelport.api.v1.models import ModelRoutes
+
+
+def all_routes(
+    *, chat: ChatRoutes, models: ModelRoutes, keys: KeyRoutes, billing: BillingRoutes, health: HealthRoutes
+) -> tuple[Route, ...]:
+    """List every path with its methods; the names are lines of `access.ACCESS`."""
+    return (
+        Route(inference("/chat/completions"), {"POST": ("chat", chat.complete)}),
+        Route(("/models",), {"GET": ("models.array", models.bare)}),
+        Route(("/v1/models", "/api/v1/models", "/v2/models"), {"GET": ("models.list", models.index)}),
+        Route(inference("/models/"), {"GET": ("models.retrieve", models.retrieve)}, has_tail=True),
+        Route(("/model/",), {"GET": ("models.show", models.show)}, has_tail=True),
+        Route(("/v1/keys",), {"POST": ("keys.create", keys.create), "GET": ("keys.list", keys.index)}),
+        Route(
+            ("/v1/keys/",),
+            {
+                "PATCH": ("keys.change", keys.change),
+                "PUT": ("keys.replace", keys.replace),
+                "DELETE": ("keys.delete", keys.delete),
+            },
+            has_tail=True,
+        ),
+        Route(("/v1/key",), {"GET": ("key.show", keys.show)}),
+        Route(("/v1/billing/balance", "/billing/balance"), {"GET": ("billing.credits", billing.credits)}),
+        Route(("/v2/billing",), {"GET": ("billing.balance", billing.usd)}),
+        Route(("/v2/billing/detail",), {"GET": ("billing.detail", billing.detail)}),
+        Route(("/healthz",), {"GET": ("health", health.alive)}),
+        Route(("/readyz",), {"GET": ("readiness", health.ready)}),
+    )

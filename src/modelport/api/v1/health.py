@@ -1,0 +1,30 @@
+"""Whether the server is alive, and whether it can serve."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from modelport.api.problems import NotReady
+from modelport.api.request import Answer, Request, json_answer
+
+
+async def _always() -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class HealthRoutes:
+    """`/healthz` and `/readyz`."""
+
+    reason_not_ready: Callable[[], Awaitable[str | None]] = _always
+    """Says why calls cannot be served now; None when they can."""
+
+    async def alive(self, request: Request) -> Answer:
+        """Answer that the process runs."""
+        return json_answer({"status": "ok"})
+
+    async def ready(self, request: Request) -> Answer:
+        """Answer that calls can be served; else 503 with the reason."""
+        reason = await self.reason_not_ready()
+        if reason is not None:
+            raise NotReady(reason)
+        return json_answer({"status": "ready"})

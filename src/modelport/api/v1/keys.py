@@ -1,0 +1,130 @@
+"""Management of keys, and what a key may know of itself."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from modelport.api.body import parse
+from modelport.api.request import Answer, Request, json_answer
+from modelport.api.v1.key_bodies import (
+    CHANGE,
+    CREATE,
+    REPLACE,
+    CreateBody,
+    changed,
+    limit_of,
+    name_of,
+    replaced,
+    scopes_of,
+)
+from modelport.core.clock import Clock, iso_ms, utc_day
+from modelport.core.credits import usd_json
+from modelport.keys.issue import KeyIssuer
+from modelport.keys.key import Key, UnknownPrefix
+from modelport.keys.ring import KeyRing
+from modelport.keys.store import KeyStore, KeyTerms
+
+BODY_MAX_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRoutes:
+    """`/v1/keys` for management keys, which see the regular keys of their account; `/v1/key` for a regular one."""
+
+    store: KeyStore
+    issuer: KeyIssuer
+    ring: KeyRing
+    clock: Clock
+    run: Callable[..., Awaitable[Any]]
+
+    async def create(self, request: Request) -> Answer:
+        """Make a key; the only answer that ever holds its secret."""
+        body = await request.json_body(BODY_MAX_BYTES)
+        wanted = parse(body, CREATE) if body.strip() else CreateBody()
+        terms = KeyTerms(name_of(wanted.name), False, scopes_of(wanted.scopes), limit_of(wanted.limit))
+        key, secret = await self.run(self._issue, request.caller.account_id, terms)
+        self.ring.forget(key.id)
+        return json_answer({"data": {**_shown(key, 0), "key": secret.reveal()}})
+
+    def _issue(self, account_id: int, terms: KeyTerms) -> Any:
+        return self.issuer.issue(
+            account_id, self.clock.now_ms(), name=terms.name, scopes=terms.scopes, limit=terms.limit
+        )
+
+    async def index(self, request: Request) -> Answer:
+        """Show the account's keys, oldest first."""
+        return json_answer({"data": await self.run(self._all, request.caller.account_id)})
+
+    def _all(self, account_id: int) -> list[dict[str, object]]:
+        keys = [key for key in self.store.of_account(account_id) if not key.is_management]
+        return [self._with_usage(key) for key in keys]
+
+    async def show(self, request: Request) -> Answer:
+        """Show the key that the request was made with."""
+        return json_answer({"data": await self.run(self._with_usage, request.caller)})
+
+    async def change(self, request: Request) -> Answer:
+        """Update what the body names."""
+        body = parse(await request.json_body(BODY_MAX_BYTES), CHANGE)
+        return await self._update(request, lambda key: changed(key, body))
+
+    async def replace(self, request: Request) -> Answer:
+        """Set everything anew; what the body leaves out takes its default."""
+        body = parse(await request.json_body(BODY_MAX_BYTES), REPLACE)
+        terms = replaced(body)
+        return await self._update(request, lambda _: terms)
+
+    async def _update(self, request: Request, terms_of: Callable[[Key], KeyTerms]) -> Answer:
+        def update() -> tuple[int, dict[str, object]]:
+            key = self._regular(request)
+            at_ms = self.clock.now_ms()
+            after = self.store.update(key.account_id, key.prefix, terms_of(key), at_ms)
+            return key.id, self._with_usage(after)
+
+        key_id, shown = await self.run(update)
+        self.ring.forget(key_id)
+        return json_answer({"data": shown})
+
+    async def delete(self, request: Request) -> Answer:
+        """Revoke a key for good."""
+
+        def delete() -> int:
+            key = self._regular(request)
+            self.store.delete(key.account_id, key.prefix, self.clock.now_ms())
+            return key.id
+
+        self.ring.forget(await self.run(delete))
+        return json_answer({"data": {"prefix": request.tail, "deleted": True}})
+
+    def _regular(self, request: Request) -> Key:
+        key = self.store.by_prefix(request.caller.account_id, request.tail)
+        if key.is_management:
+            raise UnknownPrefix(f"no regular key of this account has the prefix '{request.tail}': see GET /v1/keys")
+        return key
+
+    def _with_usage(self, key: Key) -> dict[str, object]:
+        return _shown(key, self.store.spent_since(key.id, _month_start(self.clock.now_ms())))
+
+
+def _month_start(at_ms: int) -> int:
+    first = datetime.fromtimestamp(at_ms / 1000, UTC).replace(day=1)
+    return utc_day(int(first.timestamp() * 1000))
+
+
+def _shown(key: Key, spent_credits: int) -> dict[str, object]:
+    limit = key.limit
+    return {
+        "name": key.name,
+        "prefix": key.prefix,
+        "disabled": key.is_disabled,
+        "scopes": None if key.scopes is None else sorted(key.scopes),
+        "limit": None
+        if limit is None
+        else {"retention": limit.retention, "threshold": msgspec.Raw(usd_json(limit.threshold))},
+        "created_at": iso_ms(key.created_at_ms),
+        "updated_at": iso_ms(key.updated_at_ms),
+        "monthly_usage": msgspec.Raw(usd_json(spent_credits)),
+    }

@@ -1,0 +1,196 @@
+"""A whole API over in-memory parts, served by the real server on a free port."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from modelport.accounts.account import Account, UnknownAccount
+from modelport.api.app import App
+from modelport.api.cors import Cors
+from modelport.api.links import Links
+from modelport.api.protocol import Limits
+from modelport.api.request import Bodies
+from modelport.api.server import listening
+from modelport.api.table import all_routes
+from modelport.api.v1.billing import BillingRoutes
+from modelport.api.v1.chat import ChatRoutes
+from modelport.api.v1.health import HealthRoutes
+from modelport.api.v1.keys import KeyRoutes
+from modelport.api.v1.models import ModelRoutes
+from modelport.catalogue.catalogue import Catalogue
+from modelport.catalogue.compile import Facts
+from modelport.catalogue.facts import Model, Retired
+from modelport.core.credits import Credits
+from modelport.keys.issue import KeyHasher, KeyIssuer
+from modelport.keys.key import Key, Scope
+from modelport.keys.ring import KeyRing
+from modelport.serving.exchange import ChatRequest
+from modelport.serving.ports import Client
+from tests.keys.twin import TwinKeys
+
+ACCOUNT = 7
+NOW_MS = 1_777_716_000_123
+REPLY = b'{"object":"chat.completion"}'
+CATALOGUE = Catalogue(
+    Facts(
+        models=(
+            Model(id="acme/talk", name="Talk", maker="acme", operation="chat", description="Talks.", aliases=("talk",)),
+            Model(id="other/think", name="Think", maker="other", operation="chat", description="Thinks."),
+        ),
+        retired=(Retired("acme/old", "acme/talk"),),
+        providers=(),
+        offers=(),
+    ),
+    "digest",
+)
+
+Serve = Callable[[ChatRequest, Key, Client], Awaitable[None]]
+
+
+class FixedClock:
+    """Stands still, unless it is set."""
+
+    def __init__(self) -> None:
+        self.ms = NOW_MS
+
+    def now_ms(self) -> int:
+        return self.ms
+
+    def monotonic_s(self) -> float:
+        return self.ms / 1000
+
+
+class Accounts:
+    """One account."""
+
+    def by_id(self, account_id: int) -> Account:
+        if account_id != ACCOUNT:
+            raise UnknownAccount(str(account_id))
+        return Account(ACCOUNT, "dev", "dev@example.org", NOW_MS)
+
+    def by_name(self, name: str) -> Account:
+        return self.by_id(ACCOUNT)
+
+    def create(self, name: str, email: str, at_ms: int) -> Account:
+        raise NotImplementedError
+
+    def all(self) -> list[Account]:
+        return [self.by_id(ACCOUNT)]
+
+
+@dataclass
+class Balances:
+    """One balance for all."""
+
+    credits: Credits = field(default_factory=lambda: Credits(4_200_000))
+
+    async def balance(self, account_id: int) -> Credits:
+        return self.credits
+
+
+async def answer_at_once(request: ChatRequest, key: Key, client: Client) -> None:
+    """The shortest chat there is."""
+    await client.start(200, [(b"content-type", b"application/json"), (b"x-inference-id", b"i" * 21)])
+    await client.finish(REPLY)
+
+
+async def run_at_once(call: Callable[..., Any], *arguments: Any) -> Any:
+    """Call the store without a thread: the twins do not block."""
+    return call(*arguments)
+
+
+@dataclass
+class Site:
+    """The parts of a running API, for tests to look at and change."""
+
+    keys: TwinKeys = field(default_factory=TwinKeys)
+    balances: Balances = field(default_factory=Balances)
+    clock: FixedClock = field(default_factory=FixedClock)
+    serve_chat: Serve = answer_at_once
+    chats: list[ChatRequest] = field(default_factory=list)
+    links: Links = field(default_factory=Links)
+    cors: Cors = field(default_factory=Cors)
+    bodies: Bodies = field(default_factory=Bodies)
+    not_ready: str | None = None
+    writers: list[asyncio.StreamWriter] = field(default_factory=list)
+    host: str = ""
+    port: int = 0
+
+    def __post_init__(self) -> None:
+        hasher = KeyHasher([(1, b"a secret of the server, 32 bytes.")])
+        self.issuer = KeyIssuer(self.keys, hasher)
+        self.ring = KeyRing(self.keys, hasher, run=run_at_once)
+        self.regular = self.make_key()
+        self.management = self.make_key(is_management=True)
+
+    def make_key(self, *, is_management: bool = False, scopes: frozenset[Scope] | None = None) -> str:
+        _, secret = self.issuer.issue(ACCOUNT, NOW_MS, is_management=is_management, scopes=scopes)
+        return secret.reveal()
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    def app(self) -> App:
+        """Build the application over the parts."""
+
+        async def serve(request: ChatRequest, key: Key, client: Client) -> None:
+            self.chats.append(request)
+            await self.serve_chat(request, key, client)
+
+        async def reason() -> str | None:
+            return self.not_ready
+
+        routes = all_routes(
+            chat=ChatRoutes(serve),
+            models=ModelRoutes(lambda: CATALOGUE, lambda model: None, self.links, self.clock),
+            keys=KeyRoutes(self.keys, self.issuer, self.ring, self.clock, run_at_once),
+            billing=BillingRoutes(self.balances, Accounts(), self.clock, run_at_once),
+            health=HealthRoutes(reason),
+        )
+        return App(
+            routes,
+            self.ring.authenticate,
+            cors=self.cors,
+            links=self.links,
+            clock=self.clock,
+            bodies=self.bodies,
+        )
+
+    @asynccontextmanager
+    async def running(self, limits: Limits | None = None) -> AsyncGenerator[httpx.AsyncClient]:
+        """Serve on a free port; yields a client that sends no key by itself."""
+        async with AsyncExitStack() as stack:
+            served = listening(self.app(), limits=limits, drain_s=0.5)
+            self.host, self.port = await stack.enter_async_context(served)
+            stack.push_async_callback(self.hang_up)
+            client = httpx.AsyncClient(base_url=self.url, timeout=10, trust_env=False, verify=False)
+            yield await stack.enter_async_context(client)
+
+    async def raw(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open a bare connection, closed with the site at the latest."""
+        reader, writer = await asyncio.open_connection(self.host, self.port)
+        self.writers.append(writer)
+        return reader, writer
+
+    async def hang_up(self) -> None:
+        """Close all bare connections."""
+        for writer in self.writers:
+            writer.close()
+        for writer in self.writers:
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+
+
+def bearer(secret: str) -> dict[str, str]:
+    """Make the usual credential header."""
+    return {"authorization": f"Bearer {secret}"}
+
+
+def head(method: str, path: str, headers: Sequence[str] = ()) -> bytes:
+    """Make a request's head by hand."""
+    return "\r\n".join((f"{method} {path} HTTP/1.1", "host: here.example", *headers, "", "")).encode()
