@@ -14,9 +14,10 @@ from typing import TypeVar
 
 from modelport.api.app import App
 from modelport.api.cors import Cors
-from modelport.api.errors import rule_for
+from modelport.api.errors import status_of
 from modelport.api.links import Links, Network
 from modelport.api.protocol import Limits
+from modelport.api.request import Bodies
 from modelport.api.server import serve
 from modelport.api.table import all_routes
 from modelport.api.v1.billing import BillingRoutes
@@ -32,6 +33,7 @@ from modelport.core.credits import Credits
 from modelport.core.errors import Problem, Secret
 from modelport.core.ids import IdSource
 from modelport.engines.engine import EngineSettings
+from modelport.engines.hub import HubFile
 from modelport.engines.supervisor import Engines
 from modelport.engines.weights import WeightsStore
 from modelport.keys.issue import KeyHasher, KeyIssuer
@@ -56,6 +58,7 @@ from modelport.upstream.providers import Providers
 from modelport.upstream.proxies import Proxies, parse_proxies
 
 _log = logging.getLogger(__name__)
+WEIGHTS_FOLDER = "weights"
 _FOLLOW_S = 0.1
 _WATCH_S = 0.5
 
@@ -63,8 +66,10 @@ T = TypeVar("T")
 
 
 def weights_store(settings: Settings) -> WeightsStore:
-    """Open the store of local weights."""
-    return WeightsStore(settings.data_dir / "weights")
+    """Open the store of local weights, able to fetch them."""
+    egress = settings.egress
+    hub = HubFile(Tls(egress.ca_file).context(), egress.https_proxy)
+    return WeightsStore(settings.data_dir / WEIGHTS_FOLDER, hub=hub)
 
 
 def load_catalogue(settings: Settings) -> Catalogue:
@@ -173,7 +178,9 @@ async def gateway(settings: Settings) -> AsyncGenerator[App]:
         writer = await stack.enter_async_context(open_writer(desk.database))
         store = Ledger(desk.database, writer, secrets.token_hex(8))
         book = await stack.enter_async_context(Book(store, clock, settings.money.hold_wait_s))
-        engines = await stack.enter_async_context(Engines(weights_store(settings), _engine_settings(settings)))
+        engines = await stack.enter_async_context(
+            Engines(WeightsStore(settings.data_dir / WEIGHTS_FOLDER), _engine_settings(settings))
+        )
         providers = Providers(
             _secrets(catalogue), engines=engines, proxies=_proxies(settings), tls=Tls(settings.egress.ca_file)
         )
@@ -192,7 +199,7 @@ async def gateway(settings: Settings) -> AsyncGenerator[App]:
             estimator=Estimator(),
             clock=clock,
             new_id=IdSource(),
-            status_of=lambda problem: rule_for(problem).status,
+            status_of=status_of,
             drain_s=settings.money.drain_s,
         )
         yield _app(settings, desk, ring, store, in_force, chat, clock)
@@ -226,7 +233,7 @@ def _app(
         cors=Cors(settings.server.cors_origin, is_loopback=_is_loopback(settings.host)),
         links=links,
         clock=clock,
-        body_max_bytes=settings.server.max_body_bytes,
+        bodies=Bodies(settings.server.max_body_bytes),
     )
 
 
@@ -272,7 +279,7 @@ class _Follower:
         """Look for changes now: microseconds when there are none."""
         for change in self.changes.poll():
             if change.kind == "key":
-                self.ring.forget()
+                self.ring.forget(int(change.subject))
             elif change.kind == "credits":
                 self.book.money_came(int(change.subject))
 

@@ -84,7 +84,9 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     )
     slots: Annotated[Count, Meta(description="Calls that one local model answers at the same time.")] = 2
     queue: Annotated[int, Meta(ge=0, description="Calls that may wait for a slot; more get 503.")] = 32
-    threads: Annotated[Count | None, Meta(description="CPU threads of each local model; default: all cores.")] = None
+    threads: Annotated[
+        Count | None, Meta(description="CPU threads of each local model; default: all cores but one.")
+    ] = None
     resident: Annotated[Count, Meta(description="Local models kept in memory at the same time.")] = 2
     idle_s: Annotated[Positive, Meta(description="How long an unused local model stays in memory.")] = 1800.0
 

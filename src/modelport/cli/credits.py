@@ -9,11 +9,11 @@ from modelport.settings import Settings
 
 
 @click.group("credits")
-def credits_() -> None:
+def credits() -> None:  # noqa: A001 - the name of the command
     """Credits: give them, look at them."""
 
 
-@credits_.command()
+@credits.command()
 @click.argument("name")
 @click.argument("amount", type=USD, metavar="USD")
 @click.pass_obj
@@ -26,7 +26,7 @@ def grant(settings: Settings, name: str, amount: Credits) -> None:
     click.echo(f"granted {usd_text(amount)} USD to {account.name}: its balance is {usd_text(balance)} USD")
 
 
-@credits_.command()
+@credits.command()
 @click.argument("name")
 @click.pass_obj
 def show(settings: Settings, name: str) -> None:

@@ -1,17 +1,33 @@
 """The command and what all its parts share: settings from `--data-dir` and `--config`, and how problems are told."""
 
+import importlib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
 from modelport import __version__, settings
 from modelport.core.errors import Problem
 
+_COMMANDS = {
+    "serve": "serve",
+    "accounts": "accounts",
+    "keys": "keys",
+    "credits": "credits",
+    "models": "models",
+    "catalogue": "catalogue",
+    "explain": "explain",
+    "doctor": "doctor",
+}
+"""Each command with the module that has it, in the order of `--help`."""
+
 
 class Commands(click.Group):
-    """A group whose commands all take `--data-dir` and `--config`, and which tells problems in one line."""
+    """A group whose commands all take `--data-dir` and `--config`, and which tells problems in one line.
+
+    A command's module is loaded when it is asked for, so that `serve` starts without the others.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -19,9 +35,17 @@ class Commands(click.Group):
         except Problem as problem:
             raise click.ClickException(problem.message) from problem
 
-    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
-        _share_options(cmd)
-        super().add_command(cmd, name)
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        command = self.commands.get(cmd_name)
+        if command is None and cmd_name in _COMMANDS:
+            module = importlib.import_module(f"modelport.cli.{_COMMANDS[cmd_name]}")
+            command = cast(click.Command, getattr(module, _COMMANDS[cmd_name]))
+            _share_options(command)
+            self.add_command(command, cmd_name)
+        return command
 
 
 def _share_options(command: click.Command) -> None:
@@ -82,22 +106,6 @@ def main() -> None:
     `modelport serve` starts the gateway; the other commands work beside a running one.
     """
 
-
-def _register() -> None:
-    from modelport.cli.accounts import accounts
-    from modelport.cli.catalogue import catalogue
-    from modelport.cli.credits import credits_
-    from modelport.cli.doctor import doctor
-    from modelport.cli.explain import explain
-    from modelport.cli.keys import keys
-    from modelport.cli.models import models
-    from modelport.cli.serve import serve
-
-    for command in (serve, accounts, keys, credits_, models, catalogue, explain, doctor):
-        main.add_command(command)
-
-
-_register()
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -9,15 +9,14 @@ from pathlib import Path
 import click
 import msgspec
 
-from modelport.bootstrap import office, run
+from modelport.bootstrap import load_catalogue, office, run
 from modelport.cli.accounts import USD
 from modelport.cli.models import pull_with_progress
-from modelport.core.credits import usd_text
+from modelport.core.credits import Credits, usd_text
 from modelport.core.errors import Problem
 from modelport.settings import Settings
 
 FIRST_ACCOUNT = "default"
-FIRST_MODEL = "alibaba/qwen2.5-coder-0.5b-instruct"
 
 
 @click.command()
@@ -29,6 +28,7 @@ FIRST_MODEL = "alibaba/qwen2.5-coder-0.5b-instruct"
 def serve(settings: Settings, host: str | None, port: int | None, preload: bool, first_run: bool) -> None:
     """Start the gateway. Ctrl-C lets calls in flight end, then stops."""
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(max(logging.WARNING, logging.getLogger().level))
     if preload:
         settings = msgspec.structs.replace(settings, engine=msgspec.structs.replace(settings.engine, preload=True))
     settings = msgspec.structs.replace(settings, host=host or settings.host, port=_or(port, settings.port))
@@ -58,26 +58,29 @@ def _short_greeting(settings: Settings) -> Callable[[str], None]:
 
 
 def _prepare(settings: Settings) -> Callable[[str], None]:
-    """Do what a first run needs, each part only if it is missing; returns what to print once the server listens."""
-    made = _first_keys(settings)
+    """Fetch the default model if it is missing; returns what makes the first keys and greets.
+
+    Keys are made once the server listens: they are shown only once, so nothing may go wrong between.
+    """
+    credit = USD.convert(settings.money.first_credit_usd, None, None)
     try:
         pull_with_progress(settings, settings.engine.default_model)
     except Problem as problem:
         click.echo(f"The local model is not there: {problem.message}", err=True)
 
     def greet(address: str) -> None:
-        click.echo(_welcome(address, settings.data_dir.resolve(), made))
+        made = _first_keys(settings, credit)
+        click.echo(_welcome(address, settings.data_dir.resolve(), made, _first_model(settings)))
         sys.stdout.flush()
 
     return greet
 
 
-def _first_keys(settings: Settings) -> tuple[str, str] | None:
+def _first_keys(settings: Settings, credit: Credits) -> tuple[str, str] | None:
     """Make the first account and its keys, if there is no account yet."""
     with office(settings) as desk:
         if desk.accounts.all():
             return None
-        credit = USD.convert(settings.money.first_credit_usd, None, None)
         now_ms = desk.now_ms()
         account = desk.accounts.create(FIRST_ACCOUNT, "", credit, now_ms)
         _, regular = desk.issuer.issue(account.id, now_ms, name="first key")
@@ -86,13 +89,24 @@ def _first_keys(settings: Settings) -> tuple[str, str] | None:
     return regular.reveal(), management.reveal()
 
 
-def _welcome(address: str, data_dir: Path, made: tuple[str, str] | None) -> str:
+def _first_model(settings: Settings) -> str:
+    """Return the name under which callers ask for the default weights."""
+    catalogue = load_catalogue(settings)
+    weights = settings.engine.default_model
+    offers = (offer for model in catalogue.models() for offer in catalogue.offers(model.id))
+    return next(
+        (one.model_id for one in offers if one.upstream == weights and one.provider.base_url.startswith("unix:")),
+        weights,
+    )
+
+
+def _welcome(address: str, data_dir: Path, made: tuple[str, str] | None, model: str) -> str:
     key = made[0] if made else "$MODELPORT_KEY"
     curl = (
         f"curl {address}/v1/chat/completions -i \\\n"
         f'  -H "Authorization: Bearer {key}" \\\n'
         '  -H "Content-Type: application/json" -H "X-Client-Request-Id: hello-1" \\\n'
-        f'  -d \'{{"model": "{FIRST_MODEL}", "max_tokens": 64,\n'
+        f'  -d \'{{"model": "{model}", "max_tokens": 64,\n'
         '       "messages": [{"role": "user", "content": "What is the capital of France?"}]}\''
     )
     if made:
