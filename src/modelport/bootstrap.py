@@ -178,9 +178,7 @@ async def gateway(settings: Settings) -> AsyncGenerator[App]:
         writer = await stack.enter_async_context(open_writer(desk.database))
         store = Ledger(desk.database, writer, secrets.token_hex(8))
         book = await stack.enter_async_context(Book(store, clock, settings.money.hold_wait_s))
-        engines = await stack.enter_async_context(
-            Engines(WeightsStore(settings.data_dir / WEIGHTS_FOLDER), _engine_settings(settings))
-        )
+        engines = await stack.enter_async_context(_engines(settings))
         providers = Providers(
             _secrets(catalogue), engines=engines, proxies=_proxies(settings), tls=Tls(settings.egress.ca_file)
         )
@@ -316,9 +314,9 @@ async def _background(*works: Coroutine[object, object, None]) -> AsyncGenerator
                 _log.error("background work failed", exc_info=outcome)
 
 
-def _engine_settings(settings: Settings) -> EngineSettings:
+def _engines(settings: Settings) -> Engines:
     engine = settings.engine
-    return EngineSettings(
+    chosen = EngineSettings(
         slots=engine.slots,
         queue=engine.queue,
         threads=engine.threads,
@@ -326,6 +324,7 @@ def _engine_settings(settings: Settings) -> EngineSettings:
         resident=engine.resident,
         idle_s=engine.idle_s,
     )
+    return Engines(WeightsStore(settings.data_dir / WEIGHTS_FOLDER), chosen)
 
 
 def _proxies(settings: Settings) -> Proxies:
