@@ -3,13 +3,14 @@
 from typing import Protocol
 
 from modelport.accounts.account import Account
+from modelport.core.credits import Credits
 
 
 class AccountStore(Protocol):
     """Keeps accounts. Calls block; the serving process makes them in a thread."""
 
-    def create(self, name: str, email: str, at_ms: int) -> Account:
-        """Add an account; raises `AccountExists`."""
+    def create(self, name: str, email: str, credit: Credits, at_ms: int) -> Account:
+        """Add an account, with an `INIT` entry if it starts with credit; raises `AccountExists`."""
         ...
 
     def by_name(self, name: str) -> Account:

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import Struct
+
+from modelport.core.credits import Credits
 from modelport.operations.usage import UsageSource
 
 EntryKind = Literal["PAYMENT", "BONUS", "REFUND", "ADJUSTMENT", "MODEL_USAGE", "CREDITS_EXPIRED", "INIT"]
@@ -19,8 +22,7 @@ HOUSE_ACCOUNT = 2
 """The operator's own; may go negative."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """One try at one offer."""
 
     provider: str
@@ -30,8 +32,7 @@ class Attempt:
     duration_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class CallRecord:
+class CallRecord(Struct, frozen=True):
     """One request row: what was asked, what came of it, what it used at which rates."""
 
     inference_id: str
@@ -62,3 +63,36 @@ class CallRecord:
     """Whether the house bears the cost (a stream that we or the provider cut)."""
     attempts: tuple[Attempt, ...]
     dropped: tuple[str, ...]
+
+
+class Receipt(Struct, frozen=True):
+    """Who paid for a call, as committed."""
+
+    charged: Credits
+    on_house: Credits
+    billing_status: BillingStatus
+
+
+def receipt(record: CallRecord, charged: int, on_house: int) -> Receipt:
+    """Name the outcome of a call of which the account paid `charged` and the house `on_house`."""
+    if record.cost_credits == 0:
+        status: BillingStatus = "free" if record.usage else "none"
+    elif record.is_on_house:
+        status = "house"
+    else:
+        status = "short" if on_house else "charged"
+    return Receipt(Credits(charged), Credits(on_house), status)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One balanced pair: `credits` left one account and reached another."""
+
+    id: int
+    created_at_ms: int
+    kind: EntryKind
+    from_account: int
+    to_account: int
+    credits: Credits
+    reference_id: str | None
+    model: str | None

@@ -1,0 +1,53 @@
+"""What can be wrong with money."""
+
+from modelport.core.credits import Credits, usd_text
+from modelport.core.errors import Problem
+
+
+class InsufficientFunds(Problem):
+    """The account cannot pay for this (403)."""
+
+    def __init__(self, account_id: int, needed: Credits, left: Credits) -> None:
+        super().__init__(
+            f"the balance does not cover this: it needs {usd_text(needed)} USD and {usd_text(left)} USD is left; "
+            "add credit or ask for less"
+        )
+        self.account_id = account_id
+        self.needed = needed
+        self.left = left
+
+
+class KeyLimitReached(Problem):
+    """The key's spending limit does not allow this (403)."""
+
+    def __init__(self, key_id: int, needed: Credits, left: Credits) -> None:
+        super().__init__(
+            f"the key's spending limit does not cover this call: it needs {usd_text(needed)} USD and {usd_text(left)} "
+            "USD is left in this period; raise the limit, wait for the next period or use another key"
+        )
+        self.key_id = key_id
+        self.needed = needed
+        self.left = left
+
+
+class AlreadySettled(Problem):
+    """A call was to be settled a second time; nothing was charged again."""
+
+    def __init__(self, inference_id: str) -> None:
+        super().__init__(f"the call '{inference_id}' is settled already: each inference id is charged once")
+        self.inference_id = inference_id
+
+
+class StoreUnavailable(Problem):
+    """The database could not be written or read; nothing of what was asked happened (503)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the ledger could not be written ({reason}): check that the data folder's disk has room and that no "
+            "other program holds the database, then try again"
+        )
+        self.reason = reason
+
+
+class HoldEnded(RuntimeError):
+    """A hold was used after it had been settled or released: a mistake in the caller."""

@@ -1,0 +1,62 @@
+"""Accounts in the database."""
+
+from sqlalchemy import ColumnElement, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from modelport.accounts.account import Account, AccountExists, UnknownAccount
+from modelport.core.credits import Credits
+from modelport.ledger.records import WORLD_ACCOUNT
+from modelport.storage.changes import note_change
+from modelport.storage.database import Database
+from modelport.storage.ledger import move
+from modelport.storage.tables import accounts, balances
+
+_SHOWN = accounts.c["id", "name", "email", "created_at_ms"]
+_IS_CUSTOMER = accounts.c.kind == "customer"
+
+
+class Accounts:
+    """The `AccountStore` on a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(self, name: str, email: str, credit: Credits, at_ms: int) -> Account:
+        """Add an account, with an `INIT` entry if it starts with credit; raises `AccountExists`."""
+        try:
+            with self._database.write() as connection:
+                made = connection.execute(
+                    insert(accounts)
+                    .values(name=name, email=email, kind="customer", created_at_ms=at_ms)
+                    .returning(accounts.c.id)
+                )
+                account_id: int = made.scalar_one()
+                connection.execute(insert(balances).values(account_id=account_id, credits=0))
+                note_change(connection, "account", str(account_id), at_ms)
+                if credit:
+                    now = self._database.now_ms()
+                    move(connection, now, WORLD_ACCOUNT, account_id, credit, "INIT", None, at_ms)
+        except IntegrityError as error:
+            raise AccountExists(name) from error
+        return Account(account_id, name, email, at_ms)
+
+    def by_name(self, name: str) -> Account:
+        """Return the account of that name; raises `UnknownAccount`."""
+        return self._one(accounts.c.name == name, name)
+
+    def by_id(self, account_id: int) -> Account:
+        """Return the account of that id; raises `UnknownAccount`."""
+        return self._one(accounts.c.id == account_id, str(account_id))
+
+    def all(self) -> list[Account]:
+        """Return all accounts, oldest first."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(*_SHOWN).where(_IS_CUSTOMER).order_by(accounts.c.id)).all()
+        return [Account(*row) for row in rows]
+
+    def _one(self, condition: ColumnElement[bool], named: str) -> Account:
+        with self._database.read() as connection:
+            row = connection.execute(select(*_SHOWN).where(condition, _IS_CUSTOMER)).first()
+        if row is None:
+            raise UnknownAccount(named)
+        return Account(*row)

@@ -1,0 +1,60 @@
+"""Proves that the books balance, from the rows themselves."""
+
+from sqlalchemy import Connection, text
+
+from modelport.storage.database import Database
+
+_BALANCE_IS_NOT_SUM = """
+SELECT 'account ' || b.account_id || ' shows ' || b.credits || ' credits, its entries sum to '
+    || (COALESCE(i.total, 0) - COALESCE(o.total, 0))
+FROM balances b
+LEFT JOIN (SELECT to_account, SUM(credits) AS total FROM entries GROUP BY to_account) i ON i.to_account = b.account_id
+LEFT JOIN (SELECT from_account, SUM(credits) AS total FROM entries GROUP BY from_account) o
+    ON o.from_account = b.account_id
+WHERE b.credits <> COALESCE(i.total, 0) - COALESCE(o.total, 0)
+"""
+_NEGATIVE = """
+SELECT 'account ' || account_id || ' is at ' || credits || ' credits, below zero'
+FROM balances WHERE account_id > 2 AND credits < 0
+"""
+_LENT_TOO_MUCH = """
+SELECT 'account ' || b.account_id || ' has ' || b.credits || ' credits, of which ' || SUM(a.credits) || ' are lent'
+FROM balances b JOIN allotments a ON a.account_id = b.account_id
+WHERE a.expires_at_ms > :now GROUP BY b.account_id, b.credits HAVING SUM(a.credits) > b.credits
+"""
+_ROW_IS_NOT_ENTRY = """
+SELECT 'call ' || r.inference_id || ' says ' || r.charged_credits || ' charged and ' || r.house_credits
+    || ' on the house, its entries say ' || COALESCE(e.charged, 0) || ' and ' || COALESCE(e.house, 0)
+FROM requests r
+LEFT JOIN (
+    SELECT reference_id, SUM(CASE WHEN from_account = 2 THEN 0 ELSE credits END) AS charged,
+        SUM(CASE WHEN from_account = 2 THEN credits ELSE 0 END) AS house
+    FROM entries WHERE kind = 'MODEL_USAGE' GROUP BY reference_id
+) e ON e.reference_id = r.inference_id
+WHERE r.charged_credits <> COALESCE(e.charged, 0) OR r.house_credits <> COALESCE(e.house, 0)
+    OR r.cost_credits <> r.charged_credits + r.house_credits
+"""
+_ENTRY_WITHOUT_ROW = """
+SELECT 'entry ' || e.id || ' is for the call ' || e.reference_id || ', which has no row'
+FROM entries e LEFT JOIN requests r ON r.inference_id = e.reference_id
+WHERE e.kind = 'MODEL_USAGE' AND r.inference_id IS NULL
+"""
+_SPEND_IS_NOT_SUM = """
+SELECT 'key ' || r.key_id || ' was charged ' || r.total || ' credits, its daily sums say ' || COALESCE(s.total, 0)
+FROM (SELECT key_id, SUM(charged_credits) AS total FROM requests GROUP BY key_id) r
+LEFT JOIN (SELECT key_id, SUM(credits) AS total FROM key_spend GROUP BY key_id) s ON s.key_id = r.key_id
+WHERE r.total <> COALESCE(s.total, 0)
+"""
+_CHECKS = (_BALANCE_IS_NOT_SUM, _NEGATIVE, _LENT_TOO_MUCH, _ROW_IS_NOT_ENTRY, _ENTRY_WITHOUT_ROW, _SPEND_IS_NOT_SUM)
+_SHOWN = 20
+
+
+def check_books(database: Database) -> list[str]:
+    """Say what does not add up: at most twenty lines of each kind, none when the books balance."""
+    with database.read() as connection:
+        return [line for check in _CHECKS for line in _lines(connection, check, database.now_ms())]
+
+
+def _lines(connection: Connection, check: str, now_ms: int) -> list[str]:
+    parameters = {"now": now_ms} if ":now" in check else {}
+    return list(connection.scalars(text(f"{check} LIMIT {_SHOWN}"), parameters))

@@ -1,0 +1,44 @@
+"""The data folder: made private, and held by one server at a time."""
+
+import fcntl
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from modelport.core.errors import Problem
+
+LOCK_NAME = "server.lock"
+
+
+class FolderInUse(Problem):
+    """Another server holds the data folder."""
+
+    def __init__(self, folder: Path, pid: str) -> None:
+        holder = f"process {pid}" if pid else "another process"
+        super().__init__(
+            f"the data folder '{folder}' is in use by {holder}: stop that server first, or choose another folder "
+            "with --data-dir"
+        )
+        self.folder = folder
+        self.pid = pid
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Generator[None]:
+    """Hold the folder for this process, making it if it is missing; raises `FolderInUse`.
+
+    The lock ends with the process, however it ends.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FolderInUse(folder, os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,166 @@
+"""Money in the database."""
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+from sqlite3 import Cursor
+
+from sqlalchemy import Connection, delete, func, insert, select, text, update
+
+from modelport.core.credits import Credits
+from modelport.ledger.problems import InsufficientFunds
+from modelport.ledger.records import HOUSE_ACCOUNT, WORLD_ACCOUNT, Entry, EntryKind
+from modelport.ledger.store import Ended, Loan, Renewal, Settlement, Slice
+from modelport.storage import lending
+from modelport.storage.changes import note_change
+from modelport.storage.database import Database
+from modelport.storage.settlement import settle_all
+from modelport.storage.tables import allotments, balances, changes, entries, key_spend
+from modelport.storage.writer import Writer
+
+LEASE_S = 5.0
+"""How long a slice lives after it was last renewed."""
+_CHANGES_KEPT_MS = 86_400_000
+
+
+def open_writer(database: Database) -> Writer:
+    """Make the writer of this process; enter it to start its thread."""
+    return Writer(database, partial(settle_all, database.now_ms))
+
+
+class Ledger:
+    """The `LedgerStore` of one process on a database; `owner` names the process and must be new at each start."""
+
+    def __init__(self, database: Database, writer: Writer, owner: str, lease_s: float = LEASE_S) -> None:
+        self._database = database
+        self._writer = writer
+        self._owner = owner
+        self._lease_ms = int(lease_s * 1000)
+
+    def settle(self, settlement: Settlement, ended: Ended) -> None:
+        """Commit a call's row and entries, then call `ended` once on the event loop."""
+        self._writer.settle(settlement, ended)
+
+    async def borrow(self, account_id: int, least: Credits, want: Credits) -> Loan:
+        """Add between `least` and `want` of the account's free money to this process's slice, or nothing."""
+
+        def work(cursor: Cursor) -> Loan:
+            now = self._database.now_ms()
+            return lending.borrow(cursor, self._owner, account_id, least, want, now, now + self._lease_ms)
+
+        return await self._writer.run_quick(work)
+
+    async def renew(self, renewals: Sequence[Renewal], returned: Sequence[Slice] = ()) -> Sequence[Slice]:
+        """Extend the expiry of slices and return whole others to their accounts; say which had lapsed."""
+
+        def work(cursor: Cursor) -> Sequence[Slice]:
+            now = self._database.now_ms()
+            return lending.renew(cursor, renewals, returned, now, now + self._lease_ms)
+
+        return await self._writer.run_quick(work)
+
+    async def spent(self, key_id: int, since_day: int) -> Credits:
+        """Return what a key was charged from a UTC day on, everything settled before this call included."""
+        return await self._writer.run_quick(partial(lending.spent, key_id=key_id, since_day=since_day))
+
+    async def balance(self, account_id: int) -> Credits:
+        """Return the sum of the account's entries, whatever is lent or held."""
+
+        def read() -> Credits:
+            with self._database.read() as connection:
+                return balance_of(connection, account_id)
+
+        return await asyncio.to_thread(read)
+
+    async def move(
+        self, source: int, target: int, amount: Credits, kind: EntryKind, reference_id: str | None, at_ms: int
+    ) -> None:
+        """Enter one balanced pair; raises `InsufficientFunds` when `source` may not go that low."""
+
+        def work(connection: Connection) -> None:
+            move(connection, self._database.now_ms(), source, target, amount, kind, reference_id, at_ms)
+
+        await self._writer.run(work)
+
+
+def spent_since(connection: Connection, key_id: int, since_day: int) -> Credits:
+    """Sum what a key was charged from a UTC day on."""
+    total = connection.scalar(
+        select(func.coalesce(func.sum(key_spend.c.credits), 0)).where(
+            key_spend.c.key_id == key_id, key_spend.c.day >= since_day
+        )
+    )
+    return Credits(int(total or 0))
+
+
+def balance_of(connection: Connection, account_id: int) -> Credits:
+    """Return an account's balance, zero if it has none."""
+    return Credits(connection.scalar(select(balances.c.credits).where(balances.c.account_id == account_id)) or 0)
+
+
+def move(
+    connection: Connection,
+    now_ms: int,
+    source: int,
+    target: int,
+    amount: Credits,
+    kind: EntryKind,
+    reference_id: str | None,
+    at_ms: int,
+) -> None:
+    """Enter one balanced pair in the caller's transaction, and note the change; raises `InsufficientFunds`."""
+    if amount <= 0 or source == target:
+        raise ValueError(f"a move of {amount} credits from account {source} to {target} moves nothing")
+    if source not in (WORLD_ACCOUNT, HOUSE_ACCOUNT):
+        lent = connection.scalar(
+            select(func.coalesce(func.sum(allotments.c.credits), 0)).where(
+                allotments.c.account_id == source, allotments.c.expires_at_ms > now_ms
+            )
+        )
+        free = _locked_balance(connection, source) - int(lent or 0)
+        if free < amount:
+            raise InsufficientFunds(source, amount, Credits(max(0, free)))
+    for account_id, change in ((source, -amount), (target, amount)):
+        connection.execute(
+            update(balances).where(balances.c.account_id == account_id).values(credits=balances.c.credits + change)
+        )
+    connection.execute(
+        insert(entries).values(
+            created_at_ms=at_ms,
+            kind=kind,
+            from_account=source,
+            to_account=target,
+            credits=amount,
+            reference_id=reference_id,
+        )
+    )
+    for account_id in (source, target):
+        if account_id not in (WORLD_ACCOUNT, HOUSE_ACCOUNT):
+            note_change(connection, "credits", str(account_id), at_ms)
+
+
+def _locked_balance(connection: Connection, account_id: int) -> int:
+    """Read a balance and keep others from changing it until the transaction ends."""
+    return (
+        connection.scalar(select(balances.c.credits).where(balances.c.account_id == account_id).with_for_update()) or 0
+    )
+
+
+def reclaim_all(database: Database) -> int:
+    """End every slice and forget old changes, for a start that holds the data folder alone; return how many ended."""
+    with database.write() as connection:
+        ended = connection.execute(delete(allotments)).rowcount
+        connection.execute(delete(changes).where(changes.c.at_ms < database.now_ms() - _CHANGES_KEPT_MS))
+        return ended
+
+
+def entries_of(database: Database, account_id: int, limit: int) -> list[Entry]:
+    """Return an account's newest entries, newest first."""
+    found: list[Entry] = []
+    with database.read() as connection:
+        for side in ("from_account", "to_account"):
+            query = select(entries).where(entries.c[side] == account_id)
+            if account_id not in (WORLD_ACCOUNT, HOUSE_ACCOUNT):
+                query = query.where(text(f"{side} > 2"))  # lets the partial index serve
+            found.extend(Entry(*row) for row in connection.execute(query.order_by(entries.c.id.desc()).limit(limit)))
+    return sorted(found, key=lambda entry: -entry.id)[:limit]

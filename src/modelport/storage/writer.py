@@ -1,0 +1,193 @@
+"""One thread that writes: what arrives while it is busy is committed together as soon as it is idle."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from queue import SimpleQueue
+from sqlite3 import Cursor
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from sqlalchemy import Connection
+
+from modelport.ledger.problems import StoreUnavailable
+from modelport.ledger.records import Receipt
+from modelport.ledger.store import Ended, Settlement
+from modelport.storage.database import Database, Session, translated
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+SettleAll = Callable[[Cursor, Sequence[Settlement]], list[Receipt]]
+
+CAPACITY = 20_000
+"""How many writes may wait before new ones are refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Settle:
+    settlement: Settlement
+    ended: Ended
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    work: Callable[[Connection], object]
+    ended: Callable[[Any], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Quick:
+    work: Callable[[Cursor], object]
+    ended: Callable[[Any], None]
+
+
+_Item = _Settle | _Quick | _Run
+
+
+class Writer:
+    """Commits settlements and other writes of this process in the order in which they came, in groups.
+
+    Opened and used on one event loop. Whoever waits is told when his part is committed, or why it is not; one that
+    fails does not touch the others of its group; one whose waiter has gone is committed all the same.
+    """
+
+    def __init__(self, database: Database, settle_all: SettleAll, capacity: int = CAPACITY) -> None:
+        self._database = database
+        self._settle_all = settle_all
+        self._capacity = capacity
+        self._waiting: list[_Item] = []
+        self._is_busy = False
+        self._is_closed = False
+        self._batches: SimpleQueue[list[_Item] | None] = SimpleQueue()
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._session = Session(self._database)
+        self._drained = asyncio.Event()
+        self._drained.set()
+        self._thread = threading.Thread(target=self._write_all, name="modelport-writer", daemon=True)
+        self._thread.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Commit what waits, then end the thread."""
+        self._is_closed = True
+        await self._drained.wait()
+        self._batches.put(None)
+        await asyncio.to_thread(self._thread.join)
+        self._session.close()
+
+    def settle(self, settlement: Settlement, ended: Ended) -> None:
+        """Commit a settlement and call `ended` on the loop; raises `StoreUnavailable` when too much waits."""
+        self._add(_Settle(settlement, ended))
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """Have `work` done in its turn, all or nothing; it may be done again if something else in its group fails."""
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._add(_Run(work, partial(_resolve, future)))
+        return await future
+
+    async def run_quick(self, work: Callable[[Cursor], T]) -> T:
+        """Like `run`, on the driver's cursor and without a savepoint: cheap, but failing is dear for the group."""
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._add(_Quick(work, partial(_resolve, future)))
+        return await future
+
+    def _add(self, item: _Item) -> None:
+        if self._is_closed:
+            raise StoreUnavailable("the server is stopping")
+        if len(self._waiting) >= self._capacity:
+            raise StoreUnavailable(f"{self._capacity} writes are waiting")
+        if not self._waiting and not self._is_busy:
+            self._drained.clear()
+            self._loop.call_soon(self._flush)
+        self._waiting.append(item)
+
+    def _flush(self) -> None:
+        batch, self._waiting = self._waiting, []
+        self._is_busy = True
+        self._batches.put(batch)
+
+    def _finished(self, batch: list[_Item], outcomes: list[object]) -> None:
+        self._is_busy = False
+        for item, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(item, _Settle):
+                item.ended(outcome.error if isinstance(outcome, _Failed) else outcome)  # pyright: ignore[reportArgumentType]
+            else:
+                item.ended(outcome)
+        if self._waiting:
+            if not self._is_busy:
+                self._flush()
+        else:
+            self._drained.set()
+
+    def _write_all(self) -> None:
+        while batch := self._batches.get():
+            outcomes = self._commit(batch)
+            self._loop.call_soon_threadsafe(self._finished, batch, outcomes)
+
+    def _commit(self, batch: list[_Item]) -> list[object]:
+        try:
+            return self._together(batch)
+        except StoreUnavailable as error:
+            logger.error("%s; %d writes failed", error.message, len(batch))
+            return [_Failed(error)] * len(batch)
+        except Exception as error:  # noqa: BLE001  whatever it was, each waiter is told and the thread lives on
+            if len(batch) == 1:
+                return [_Failed(error)]
+            return [outcome for item in batch for outcome in self._commit([item])]
+
+    def _together(self, batch: list[_Item]) -> list[object]:
+        if any(isinstance(item, _Run) for item in batch):
+            with self._session.write() as connection:
+                return self._do(batch, connection)
+        with self._session.write_driver():
+            return self._do(batch, None)
+
+    def _do(self, batch: list[_Item], connection: Connection | None) -> list[object]:
+        outcomes: list[object] = []
+        cursor = self._session.cursor
+        for kind, items in groupby(batch, type):
+            if kind is _Settle:
+                settlements = [item.settlement for item in items if isinstance(item, _Settle)]
+                outcomes.extend(self._settle_all(cursor, settlements))
+            elif kind is _Quick:
+                outcomes.extend(item.work(cursor) for item in items if isinstance(item, _Quick))
+            elif connection is not None:
+                outcomes.extend(_attempt(connection, item.work) for item in items if isinstance(item, _Run))
+        return outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    error: Exception
+
+
+def _attempt(connection: Connection, work: Callable[[Connection], object]) -> object:
+    savepoint = connection.begin_nested()
+    try:
+        with translated():
+            outcome = work(connection)
+    except StoreUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001  it is the waiter's to handle
+        savepoint.rollback()
+        return _Failed(error)
+    savepoint.commit()
+    return outcome
+
+
+def _resolve(future: asyncio.Future[T], outcome: T | _Failed) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, _Failed):
+        future.set_exception(outcome.error)
+    else:
+        future.set_result(outcome)

@@ -1,0 +1,113 @@
+"""The port of keys, on the twin and on the database."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from modelport.core.credits import Credits
+from modelport.keys.key import Key, Limit, UnknownPrefix
+from modelport.keys.store import KeyStore, KeyTerms, NewKey
+from modelport.storage.accounts import Accounts
+from modelport.storage.changes import Changes
+from modelport.storage.database import Database
+from modelport.storage.keys import Keys
+from tests.keys.twin import TwinKeys
+from tests.twins.database import fresh_database
+
+ACCOUNT = 3
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = fresh_database(tmp_path)
+    for name in ("ann", "bob"):
+        Accounts(opened).create(name, "", Credits(0), 0)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["twin", "sqlite"])
+def store(request: pytest.FixtureRequest) -> KeyStore:
+    return TwinKeys() if request.param == "twin" else Keys(request.getfixturevalue("database"))
+
+
+def new(prefix: str = "0123abcd", account_id: int = ACCOUNT) -> NewKey:
+    scopes = frozenset({"model:chat", "model:image"})
+    limit = Limit("week", Credits(500))
+    return NewKey(account_id, prefix, prefix.encode() * 4, "ci", False, scopes, limit)  # type: ignore[arg-type]
+
+
+def added(store: KeyStore, key: NewKey, at_ms: int) -> Key:
+    stored = store.add(key, at_ms)
+    assert stored is not None
+    return stored
+
+
+def test_a_key_is_found_by_its_digest_as_it_was_stored(store: KeyStore) -> None:
+    key = added(store, new(), 1000)
+    assert store.by_digest(new().digest) == key == store.by_prefix(ACCOUNT, "0123abcd")
+    assert (key.scopes, key.limit, key.on_disconnect) == (new().scopes, new().limit, "drain_and_bill")
+    assert (key.is_disabled, key.created_at_ms, key.updated_at_ms) == (False, 1000, 1000)
+    assert store.by_digest(b"x" * 32) is None
+
+
+def test_a_prefix_that_is_taken_is_not_stored(store: KeyStore) -> None:
+    added(store, new(), 0)
+    assert store.add(new(account_id=4), 0) is None
+
+
+def test_keys_are_listed_by_age_then_prefix(store: KeyStore) -> None:
+    for prefix, at_ms in (("cccccccc", 5), ("bbbbbbbb", 7), ("aaaaaaaa", 7), ("dddddddd", 1)):
+        added(store, new(prefix), at_ms)
+    added(store, new("eeeeeeee", account_id=4), 0)
+    assert [key.prefix for key in store.of_account(ACCOUNT)] == ["dddddddd", "cccccccc", "aaaaaaaa", "bbbbbbbb"]
+
+
+def test_terms_are_replaced_as_a_whole(store: KeyStore) -> None:
+    added(store, new(), 1000)
+    key = store.update(ACCOUNT, "0123abcd", KeyTerms(None, True, None, None), 2000)
+    assert (key.name, key.is_disabled, key.scopes, key.limit, key.updated_at_ms) == (None, True, None, None, 2000)
+    assert store.by_digest(new().digest) == key
+    none = store.update(ACCOUNT, "0123abcd", KeyTerms("n", False, frozenset(), Limit("day", Credits(1))), 3000)
+    assert (none.scopes, none.limit) == (frozenset(), Limit("day", Credits(1)))
+
+
+def test_a_deleted_key_is_gone_for_good(store: KeyStore) -> None:
+    added(store, new(), 0)
+    store.delete(ACCOUNT, "0123abcd", 1)
+    assert store.by_digest(new().digest) is None
+    assert store.of_account(ACCOUNT) == []
+    for ask in (
+        lambda: store.by_prefix(ACCOUNT, "0123abcd"),
+        lambda: store.delete(ACCOUNT, "0123abcd", 2),
+        lambda: store.update(ACCOUNT, "0123abcd", KeyTerms(None, False, None, None), 2),
+    ):
+        with pytest.raises(UnknownPrefix):
+            ask()
+
+
+def test_a_key_of_another_account_is_unknown(store: KeyStore) -> None:
+    added(store, new(account_id=4), 0)
+    with pytest.raises(UnknownPrefix, match="0123abcd"):
+        store.by_prefix(ACCOUNT, "0123abcd")
+
+
+def test_every_write_of_a_key_is_a_change(database: Database) -> None:
+    store, changes = Keys(database), Changes(database)
+    key = added(store, new(), 0)
+    store.update(ACCOUNT, "0123abcd", KeyTerms(None, True, None, None), 0)
+    store.delete(ACCOUNT, "0123abcd", 0)
+    assert [(change.kind, change.subject) for change in changes.poll()] == [("key", str(key.id))] * 3
+    changes.close()
+
+
+def test_a_prefix_stays_taken_after_its_key_is_deleted(database: Database) -> None:
+    store = Keys(database)
+    added(store, new(), 0)
+    store.delete(ACCOUNT, "0123abcd", 1)
+    assert store.add(new(), 2) is None
+
+
+def test_a_new_key_has_spent_nothing(store: KeyStore) -> None:
+    assert store.spent_since(added(store, new(), 0).id, 0) == 0

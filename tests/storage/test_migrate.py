@@ -1,0 +1,91 @@
+"""The schema is brought to what this version needs, or nothing starts."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from modelport.storage import migrate as module
+from modelport.storage.database import FILE_NAME, Database, sqlite_url
+from modelport.storage.migrate import HEAD, MigrationFailed, migrate
+from modelport.storage.tables import metadata
+
+SERVE = """
+import sys
+from modelport.storage.migrate import migrate
+import modelport.storage.ledger, modelport.storage.accounts, modelport.storage.keys
+migrate(sys.argv[1])
+print("alembic" in sys.modules)
+"""
+
+
+def test_the_head_is_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(module.__file__).with_name("migrations")))
+    config.set_main_option("path_separator", "os")
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+def test_the_migrations_make_the_tables_that_the_code_uses(tmp_path: Path) -> None:
+    migrate(sqlite_url(tmp_path))
+    database = Database(sqlite_url(tmp_path))
+    with database.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        made = dict(connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").all())
+    database.close()
+    other = Database(sqlite_url(tmp_path / ".." / tmp_path.name).replace(FILE_NAME, "direct.db"))
+    metadata.create_all(other.engine)
+    with other.read() as connection:
+        direct = dict(connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").all())
+    other.close()
+    del made["alembic_version"]
+    words = {name: sorted(sql.replace(",", " ").split()) for name, sql in made.items()}
+    assert words == {name: sorted(sql.replace(",", " ").split()) for name, sql in direct.items()}
+
+
+def test_a_database_at_its_head_is_opened_without_loading_alembic(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path)
+    loads = [
+        subprocess.run([sys.executable, "-c", SERVE, url], check=True, capture_output=True, text=True).stdout.strip()
+        for _ in range(2)
+    ]
+    assert loads == ["True", "False"]
+
+
+def test_several_processes_may_migrate_at_once(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SERVE, sqlite_url(tmp_path)]
+    processes = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(3)]
+    assert [process.wait(timeout=60) for process in processes] == [0, 0, 0]
+
+
+def test_a_schema_of_another_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    migrate(sqlite_url(tmp_path))
+    database = Database(sqlite_url(tmp_path))
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(MigrationFailed, match="9999"):
+        migrate(sqlite_url(tmp_path))
+    database.close()
+
+
+def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
+    database = Database(sqlite_url(tmp_path))
+    with database.write() as connection:
+        connection.exec_driver_sql("CREATE TABLE requests (mine)")
+    with pytest.raises(MigrationFailed, match="requests"):
+        migrate(sqlite_url(tmp_path))
+    with database.read() as connection:
+        names = connection.exec_driver_sql("SELECT name FROM sqlite_master").scalars().all()
+    database.close()
+    assert names == ["requests"]
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_text("not a database" * 1000)
+    with pytest.raises(MigrationFailed, match="not a database"):
+        migrate(sqlite_url(tmp_path))

@@ -1,0 +1,172 @@
+"""One thread writes for all, in groups, and tells each what became of his part."""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from modelport.core.credits import Credits
+from modelport.ledger.problems import StoreUnavailable
+from modelport.ledger.records import Receipt
+from modelport.ledger.store import Settlement
+from modelport.storage.accounts import Accounts
+from modelport.storage.books import check_books
+from modelport.storage.database import FILE_NAME, Database
+from modelport.storage.ledger import open_writer
+from modelport.storage.settlement import settle_all
+from modelport.storage.writer import Writer
+from tests.twins.database import fresh_database
+from tests.twins.worlds import call
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = fresh_database(tmp_path, busy_timeout_s=0.1)
+    yield opened
+    opened.close()
+
+
+def settlement(account_id: int, number: int) -> Settlement:
+    return Settlement(call(account_id, 10, number), None, Credits(10), Credits(0))
+
+
+async def test_what_arrives_while_the_writer_is_busy_is_committed_together_and_in_order(database: Database) -> None:
+    done: list[str] = []
+    async with open_writer(database) as writer:
+
+        def work(name: str) -> Callable[[Connection], int]:
+            def note(connection: Connection) -> int:
+                done.append(name)
+                return connection.exec_driver_sql("SELECT COUNT(*) FROM requests").scalar_one()
+
+            return note
+
+        first = asyncio.create_task(writer.run(work("first")))
+        await asyncio.sleep(0)
+        receipts: list[object] = []
+        writer.settle(settlement(3, 1), receipts.append)
+        second = asyncio.create_task(writer.run(work("second")))
+        await asyncio.sleep(0)
+        writer.settle(settlement(3, 2), receipts.append)
+        assert (await first, await second, await writer.run(work("third"))) == (0, 1, 2)
+    assert done == ["first", "second", "third"]
+    assert receipts == [Receipt(Credits(0), Credits(10), "short")] * 2
+
+
+async def test_work_that_fails_is_undone_and_the_rest_of_its_group_is_not(database: Database) -> None:
+    async with open_writer(database) as writer:
+
+        def fail(connection: Connection) -> None:
+            connection.exec_driver_sql("INSERT INTO changes (kind, subject, at_ms) VALUES ('key', '1', 1)")
+            raise LookupError("no such thing")
+
+        def count(connection: Connection) -> int:
+            return connection.exec_driver_sql("SELECT COUNT(*) FROM changes").scalar_one()
+
+        outcomes = await asyncio.gather(writer.run(count), writer.run(fail), writer.run(count), return_exceptions=True)
+    assert (outcomes[0], outcomes[2]) == (0, 0)
+    assert isinstance(outcomes[1], LookupError)
+
+
+async def test_a_waiter_that_has_gone_is_written_for_all_the_same(database: Database) -> None:
+    async with open_writer(database) as writer:
+
+        def note(connection: Connection) -> None:
+            connection.exec_driver_sql("INSERT INTO changes (kind, subject, at_ms) VALUES ('key', '1', 1)")
+
+        waiting = asyncio.create_task(writer.run(note))
+        await asyncio.sleep(0)
+        waiting.cancel()
+    with database.read() as connection:
+        assert connection.exec_driver_sql("SELECT COUNT(*) FROM changes").scalar_one() == 1
+
+
+async def test_what_waits_is_written_before_the_writer_closes_and_nothing_after(database: Database) -> None:
+    async with open_writer(database) as writer:
+        for number in range(100):
+            writer.settle(settlement(3, number), lambda _: None)
+    with database.read() as connection:
+        assert connection.exec_driver_sql("SELECT COUNT(*) FROM requests").scalar_one() == 100
+    with pytest.raises(StoreUnavailable, match="stopping"):
+        writer.settle(settlement(3, 1000), lambda _: None)
+
+
+async def test_no_more_waits_than_there_is_room_for(database: Database) -> None:
+    writer = Writer(database, lambda cursor, settlements: settle_all(lambda: 0, cursor, settlements), capacity=3)
+    async with writer:
+        ended: list[object] = []
+        for number in range(3):
+            writer.settle(settlement(3, number), ended.append)
+        with pytest.raises(StoreUnavailable, match="3 writes are waiting"):
+            writer.settle(settlement(3, 4), ended.append)
+    assert len(ended) == 3
+
+
+async def test_a_locked_database_fails_those_who_wait_and_serves_the_next(
+    database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    account_id = Accounts(database).create("a", "", Credits(100), 0).id
+    other = sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)
+    async with open_writer(database) as writer:
+        loop = asyncio.get_running_loop()
+        outcomes = [loop.create_future() for _ in range(3)]
+        other.execute("BEGIN IMMEDIATE")
+        with caplog.at_level(logging.CRITICAL, "modelport.storage.writer"):
+            writer.settle(settlement(account_id, 1), outcomes[0].set_result)
+            writer.settle(settlement(account_id, 2), outcomes[1].set_result)
+            assert isinstance(await outcomes[0], StoreUnavailable)
+            assert "locked" in str(await outcomes[1])
+        other.execute("ROLLBACK")
+        other.close()
+        writer.settle(settlement(account_id, 1), outcomes[2].set_result)
+        assert isinstance(await outcomes[2], Receipt)
+    assert check_books(database) == []
+
+
+async def test_a_full_disk_fails_those_who_wait_and_serves_the_next(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    account_id = Accounts(database).create("a", "", Credits(100_000), 0).id
+    async with open_writer(database) as writer:
+
+        def limit(pages: int) -> Callable[[Connection], int]:
+            return lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}").scalar_one()
+
+        pages: int = await writer.run(limit(1))  # no fewer than there are
+        ended: list[object] = []
+        with caplog.at_level(logging.CRITICAL, "modelport.storage.writer"):
+            for number in range(1000):
+                writer.settle(settlement(account_id, number), ended.append)
+            with pytest.raises(StoreUnavailable, match="full"):
+                await writer.run(
+                    lambda connection: connection.exec_driver_sql(
+                        "INSERT INTO changes (kind, subject, at_ms) VALUES ('key', zeroblob(1000000), 1)"
+                    )
+                )
+        assert any(isinstance(outcome, StoreUnavailable) for outcome in ended)
+        await writer.run(limit(pages + 10_000))
+        writer.settle(settlement(account_id, 5000), ended.append)
+    assert isinstance(ended[-1], Receipt)
+    assert check_books(database) == []
+
+
+async def test_quick_work_that_fails_is_undone_and_the_rest_of_its_group_is_done(database: Database) -> None:
+    note = "INSERT INTO changes (kind, subject, at_ms) VALUES ('key', '1', 1)"
+
+    def fail(cursor: sqlite3.Cursor) -> None:
+        cursor.execute(note)
+        raise LookupError("no such thing")
+
+    def add(cursor: sqlite3.Cursor) -> int:
+        cursor.execute(note)
+        return cursor.execute("SELECT COUNT(*) FROM changes").fetchone()[0]
+
+    async with open_writer(database) as writer:
+        works = (writer.run_quick(add), writer.run_quick(fail), writer.run_quick(add))
+        outcomes = await asyncio.gather(*works, return_exceptions=True)
+    assert (outcomes[0], outcomes[2]) == (1, 2)
+    assert isinstance(outcomes[1], LookupError)
