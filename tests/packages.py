@@ -12,6 +12,7 @@ from collections.abc import Iterable
 # The command by which each package is recognised, so that a part installed in another way counts too. Every package
 # that a test names in `@pytest.mark.debian(...)` is here.
 COMMANDS = {
+    "curl": "curl",
     "gcc": "gcc",
     "nginx": "nginx",
     "nodejs": "node",

@@ -4,6 +4,8 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from modelport.api.access import ACCESS, Access
 from modelport.api.problems import NotBuilt, UnknownRoute, WrongMethod
 from modelport.api.request import Answer, Request
@@ -36,8 +38,7 @@ class Route:
     """Whether the paths go on with an id; they then end in a slash."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """The operation of a request, and what followed the route's fixed part."""
 
     operation: Operation

@@ -106,7 +106,7 @@ def _welcome(address: str, data_dir: Path, made: tuple[str, str] | None, model: 
         f"curl {address}/v1/chat/completions -i \\\n"
         f'  -H "Authorization: Bearer {key}" \\\n'
         '  -H "Content-Type: application/json" -H "X-Client-Request-Id: hello-1" \\\n'
-        f'  -d \'{{"model": "{model}", "max_tokens": 64,\n'
+        f'  -d \'{{"model": "{model}", "max_tokens": 64, "temperature": 0,\n'
         '       "messages": [{"role": "user", "content": "What is the capital of France?"}]}\''
     )
     if made:

@@ -15,6 +15,10 @@ PARTS = ("text", "image_url", "file", "input_audio", "video_url", "refusal", "im
 """Content parts that can be sent on; each carries a member of its own name, but for the last three."""
 _SELF_NAMED = frozenset(PARTS[:6])
 _OTHER_PARTS = frozenset((*PARTS[6:], "tool_result", "thinking", "redacted_thinking", "video"))
+MAX_MESSAGES = 50_000
+"""Messages of one call, and content parts of one message; each is looked at while all other calls wait."""
+MAX_FAULTS = 20
+"""What is wrong after so many lines is not looked for."""
 _ABSENT = Raw(b"")
 _NULL = b"null"
 
@@ -119,6 +123,8 @@ def _model(given: Mapping[str, Raw], faults: list[str]) -> str:
 def _decoded(raw: bytes | Raw) -> object:
     try:
         return msgspec.json.decode(raw)
+    except msgspec.DecodeError as error:  # what a raw slice lets through: numbers that no machine holds
+        raise InvalidBody((f"Expected JSON: {error}",)) from None
     except RecursionError:
         raise InvalidBody(("Expected JSON that is nested less deeply",)) from None
 
@@ -175,21 +181,31 @@ def _contradictions(known: Mapping[str, object]) -> Iterable[str]:
         yield "'audio': Required when 'modalities' asks for audio"
 
 
-def _conversation(raw: Raw | None, fields: dict[str, bytes], faults: list[str]) -> tuple[dict[str, int], int, int]:
-    """Check the messages; return roles with their first index, bytes of text, and the number of attachments."""
-    roles: dict[str, int] = {}
+def _messages(raw: Raw | None, faults: list[str]) -> list[_Message]:
     if raw is None or bytes(raw) == _NULL:
         faults.append("'messages': Required")
-        return roles, 0, 0
+        return []
     try:
         messages = _MESSAGES.decode(raw)
     except msgspec.ValidationError as error:
         faults.append(_told(error))
-        return roles, 0, 0
+        return []
     except RecursionError:
         raise InvalidBody(("Expected JSON that is nested less deeply",)) from None
     if not messages:
         faults.append("'messages': Expected array of at least 1 message, received an empty array")
+    if len(messages) > MAX_MESSAGES:
+        faults.append(f"'messages': Expected at most {MAX_MESSAGES} messages, received {len(messages)}")
+        return []
+    return messages
+
+
+def _conversation(raw: Raw | None, fields: dict[str, bytes], faults: list[str]) -> tuple[dict[str, int], int, int]:
+    """Check the messages; return roles with their first index, bytes of text, and the number of attachments."""
+    roles: dict[str, int] = {}
+    messages = _messages(raw, faults)
+    if not messages or raw is None:
+        return roles, 0, 0
     size = len(bytes(raw))
     attachments = 0
     without_role: list[int] = []
@@ -202,6 +218,8 @@ def _conversation(raw: Raw | None, fields: dict[str, bytes], faults: list[str]) 
         size -= attached
         if message.role is not None:
             roles.setdefault(message.role, index)
+        if len(faults) >= MAX_FAULTS:
+            break
     fields["messages"] = _with_role(raw, without_role) if without_role and not faults else bytes(raw)
     if "system" in fields and not faults:
         fields["messages"] = _with_system(fields.pop("system"), fields["messages"])
@@ -233,20 +251,30 @@ def _message(place: str, message: _Message, faults: list[str]) -> tuple[int, int
         return 0, 0
     if content.startswith(b"["):
         return _parts(place, message.content, faults)
-    faults.append(fault(f"{place}.content", "string or array of parts", msgspec.json.decode(content)))
+    faults.append(fault(f"{place}.content", "string or array of parts", _decoded(message.content)))
     return 0, 0
 
 
-def _parts(place: str, content: Raw, faults: list[str]) -> tuple[int, int]:
+def _part_list(place: str, content: Raw, faults: list[str]) -> list[_Part]:
     try:
         parts = _PARTS.decode(content)
     except msgspec.ValidationError as error:
         faults.append(_told(error).replace("'messages", f"'{place}.content", 1))
-        return 0, 0
+        return []
     if not parts:
         faults.append(f"'{place}.content': Expected at least 1 part, received an empty array")
+    if len(parts) > MAX_MESSAGES:
+        faults.append(f"'{place}.content': Expected at most {MAX_MESSAGES} parts, received {len(parts)}")
+        return []
+    return parts
+
+
+def _parts(place: str, content: Raw, faults: list[str]) -> tuple[int, int]:
+    """Check the parts of one message; return how many are attachments, and their size in bytes."""
     attachments = size = 0
-    for index, part in enumerate(parts):
+    for index, part in enumerate(_part_list(place, content, faults)):
+        if len(faults) >= MAX_FAULTS:
+            break
         where = f"{place}.content[{index}]"
         if part.type not in _SELF_NAMED:
             if part.type not in _OTHER_PARTS:
@@ -258,7 +286,7 @@ def _parts(place: str, content: Raw, faults: list[str]) -> tuple[int, int]:
             faults.append(f"'{where}.{part.type}': Required for a part of type '{part.type}'")
         elif part.type in ("text", "refusal"):
             if not bytes(inner).startswith(b'"'):
-                faults.append(fault(f"{where}.{part.type}", "string", msgspec.json.decode(inner)))
+                faults.append(fault(f"{where}.{part.type}", "string", _decoded(inner)))
         else:
             _attachment(where, part.type, inner, faults)
             attachments += 1
@@ -272,7 +300,7 @@ _LOCATIONS = {"image_url": ("url",), "video_url": ("url",), "input_audio": ("dat
 def _attachment(where: str, kind: str, inner: Raw, faults: list[str]) -> None:
     """Check that an attachment says where its bytes are."""
     names = _LOCATIONS[kind]
-    value = msgspec.json.decode(inner)
+    value = _decoded(inner)
     place = cast(dict[str, object], value) if isinstance(value, dict) else {}
     if not any(isinstance(place.get(name), str) and place[name] for name in names):
         wanted = " or ".join(f"'{name}'" for name in names)

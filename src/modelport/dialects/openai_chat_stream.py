@@ -12,6 +12,8 @@ from modelport.operations.usage import Usage
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 _USAGE_OBJECT = re.compile(rb'"usage"\s*:\s*\{')
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
+_SAYS = re.compile(rb'"(?:content|reasoning_content|reasoning|refusal|name|arguments)"\s*:\s*"[^"]')
+_SAYS_NOTHING = re.compile(rb'"delta"\s*:\s*\{\s*\}')
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 _NULL = Raw(b"null")
 DONE = b"data: [DONE]\n\n"
@@ -27,7 +29,7 @@ class ChatStream:
         self._head: bytes | None = None
         self._reported: bytes | None = None
         self.events = 0
-        """Events passed on: about one token each, for usage that must be counted."""
+        """Events passed on that say something: about one token each, for usage that must be counted."""
         self.has_finish = False
         """Whether some choice named its reason to finish."""
         self.is_done = False
@@ -61,17 +63,19 @@ class ChatStream:
         self._rest = rest
 
     def _is_plain(self, data: bytes) -> bool:
-        """Say whether events can go as they are: nothing in them is for us, and all are `data:` lines."""
+        """Say whether events can go as they are: nothing in them is for us, and each is one line with an object."""
         if self._head is None or b"[DONE]" in data or b'"error"' in data:
             return False
         if b'"usage"' in data and _USAGE_OBJECT.search(data) is not None:
             return False
         events = data.count(b"\n\n")
-        if data.count(b"\ndata: ") + data.startswith(b"data: ") != events or data.count(b"\n") != 2 * events:
+        if data.count(b"\ndata: {") + data.startswith(b"data: {") != events or data.count(b"\n") != 2 * events:
             return False
+        if data.count(b"}\n\n") != events:
+            return False  # Cut off: found without reading each event, which would cost every stream.
         if not self.has_finish and b'"finish_reason"' in data:
             self.has_finish = _FINISHED.search(data) is not None
-        self.events += events
+        self.events += events - (len(_SAYS_NOTHING.findall(data)) if self.has_finish else 0)
         return True
 
     def _sorted(self, data: bytes) -> bytes:
@@ -111,7 +115,8 @@ class ChatStream:
             if choices[1:-1].strip() == b"":
                 return b""
             payload = msgspec.json.encode({**members, "usage": _NULL})
-        self.events += 1
+        if _SAYS.search(choices):
+            self.events += 1
         return b"data: " + payload + b"\n\n"
 
     def usage(self) -> Usage | None:

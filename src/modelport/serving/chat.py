@@ -24,7 +24,7 @@ from modelport.serving.estimate import Estimator, counted, guessed
 from modelport.serving.exchange import CallerLeft, CallFailed, ChatRequest
 from modelport.serving.patience import Patience
 from modelport.serving.ports import Client, CutShort, MalformedAnswer, Upstream, UpstreamProblem
-from modelport.serving.written import Notes
+from modelport.serving.written import Notes, named
 
 JSON_TYPE = (b"content-type", b"application/json")
 # A client that goes by the letter reads text without a charset as Latin-1.
@@ -110,7 +110,9 @@ class ServeChat:
         return self.drain_s
 
     def _begin(self, success: Success, notes: Notes) -> None:
-        notes.offer, notes.rates, notes.dropped = success.offer, success.rates, success.request.dropped
+        notes.offer, notes.rates = success.offer, success.rates
+        if success.request.dropped:
+            notes.dropped = named(success.request.dropped)
         notes.first_byte_ms = notes.elapsed_ms()
 
     async def _relay(self, success: Success, stream: ChatStream, notes: Notes, client: Client) -> Problem | None:
@@ -138,7 +140,7 @@ class ServeChat:
     async def _finish_whole(self, call: ChatCall, success: Success, hold: Hold, notes: Notes, client: Client) -> None:
         reply = success.reply
         assert reply is not None, "an answer that is no stream was read whole"
-        usage = openai_chat.meters(bytes(reply.usage)) or guessed(call, len(bytes(reply.choices)))
+        usage = openai_chat.meters(bytes(reply.usage)) or guessed(call, openai_chat.said_bytes(bytes(reply.choices)))
         receipt = await self._settle(hold, notes, usage)
         cost = (
             (b"x-aimlapi-credits-used", b"%d" % receipt.charged),

@@ -1,13 +1,12 @@
 """What serving is handed with a call, and how it reports one that failed."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from modelport.core.errors import Problem
 from modelport.ledger.records import Origin
 
 
-@dataclass(frozen=True, slots=True)
-class ChatRequest:
+class ChatRequest(Struct, frozen=True):
     """A chat call as it came in, after the key was verified."""
 
     body: bytes

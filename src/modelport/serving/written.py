@@ -1,6 +1,6 @@
 """What is written about a call while it runs, and in the end as its request row."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from modelport.catalogue.facts import Model, Offer, Rates
@@ -14,6 +14,14 @@ from modelport.serving.exchange import ChatRequest
 
 CLIENT_LEFT = 499
 """The status on the row of a call whose caller left before the end; nobody receives it."""
+MAX_DROPPED = 50
+MAX_NAME = 100
+
+
+def named(dropped: Sequence[str]) -> tuple[str, ...]:
+    """Bound what is written of dropped parameters: their names are the caller's, and so are their number and length."""
+    names = tuple(name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…" for name in dropped[:MAX_DROPPED])
+    return names if len(dropped) <= MAX_DROPPED else (*names, f"and {len(dropped) - MAX_DROPPED} more")
 
 
 @dataclass(slots=True)

@@ -14,6 +14,8 @@ from modelport.upstream.content import BrokenContent, inflater_for
 HEAD_BYTES = 64 * 1024
 HEADER_COUNT = 256
 _WHOLE_WRITE_BYTES = 64 * 1024
+_FRESH_S = 0.1
+"""For so long after its last answer a connection is taken to be as the event loop saw it."""
 _KEEP_ALIVE_MARGIN_S = 1.0
 _KEEP_ALIVE_TIMEOUT = re.compile(rb"timeout\s*=\s*(\d{1,6})", re.IGNORECASE)
 
@@ -111,8 +113,15 @@ class Connection(asyncio.Protocol):
         return self._transport is not None and not self._is_lost and not self._transport.is_closing()
 
     def is_usable(self) -> bool:
-        """Tell whether a request may be sent now: the connection stands, and no goodbye waits unread in its socket."""
-        return self.is_open() and (self._poll is None or not self._poll.poll(0))
+        """Tell whether a request may be sent now: the connection stands, and no goodbye waits unread in its socket.
+
+        The socket of a connection that was busy a moment ago is not asked: the event loop has just done so, and a
+        system call for each request costs more than all else that the pool does for it.
+        """
+        if not self.is_open():
+            return False
+        idle_since = self._deadline - self._keep_s
+        return self._poll is None or self._loop.time() - idle_since < _FRESH_S or not self._poll.poll(0)
 
     def check(self, now_s: float) -> None:
         """Enforce the deadlines; called for every connection, a few times a second."""

@@ -39,7 +39,7 @@ class Peer:
         """Say that the certificate does not prove who answers."""
         return ConnectFailed(
             f"The certificate of {self.name} was not accepted: {reason}. Check the address of {self.owner}; "
-            "if its certificate is from an authority of your own, name that in `upstream.ca_file`."
+            "if its certificate is from an authority of your own, name that in `egress.ca_file`."
         )
 
     def silent(self) -> FirstByteTimeout:
