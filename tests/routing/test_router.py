@@ -110,7 +110,7 @@ def test_a_model_that_nobody_sells_says_what_to_add(tmp_path: Path) -> None:
         plan(known)
     assert unserved.value.message == (
         "No configured provider serves the model 'acme/small'. Nobody in the catalogue sells it: add your own engine "
-        "or another provider as in docs/providers.md. Its weights are open: https://acme.example/small"
+        "or another provider as in docs/providers.md."
     )
 
 

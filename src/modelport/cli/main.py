@@ -1,7 +1,6 @@
 """The command and what all its parts share: settings from `--data-dir` and `--config`, and how problems are told."""
 
 import importlib
-import sys
 from pathlib import Path
 from typing import Any, cast
 
@@ -105,7 +104,3 @@ def main() -> None:
 
     `modelport serve` starts the gateway; the other commands work beside a running one.
     """
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -29,8 +29,7 @@ class Unserved(Problem):
             remedy = f"Set {' or '.join(str(setting) for setting in settings)}, or add {own} as in {GUIDE}."
         else:
             remedy = f"Nobody in the catalogue sells it: add {own} as in {GUIDE}."
-        weights = f" Its weights are open: {model.weights}" if model.weights else ""
-        super().__init__(f"No configured provider serves the model '{model.id}'. {remedy}{weights}")
+        super().__init__(f"No configured provider serves the model '{model.id}'. {remedy}")
         self.model_id = model.id
         self.settings = settings
 

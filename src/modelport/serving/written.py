@@ -86,7 +86,7 @@ class Notes:
             error=error,
             usage=usage.by_meter,
             usage_source=usage.source,
-            rates=rates,
+            rates={meter: rates[meter] for meter in usage.by_meter},
             cost_credits=charge(usage.by_meter, rates),
             is_on_house=on_house,
             attempts=tuple(self.attempts),

@@ -79,13 +79,9 @@ entries = Table(
     CheckConstraint("credits > 0", name="an_entry_moves_money"),
     CheckConstraint("from_account <> to_account", name="an_entry_has_two_sides"),
 )
-Index(
-    "entries_out",
-    entries.c.from_account,
-    sqlite_where=text("from_account > 2"),
-    postgresql_where=text("from_account > 2"),
-)
-Index("entries_in", entries.c.to_account, sqlite_where=text("to_account > 2"), postgresql_where=text("to_account > 2"))
+# Naming PostgreSQL's condition here would load its dialect at every start; its migrations name it.
+Index("entries_out", entries.c.from_account, sqlite_where=text("from_account > 2"))
+Index("entries_in", entries.c.to_account, sqlite_where=text("to_account > 2"))
 
 requests = Table(
     "requests",

@@ -14,7 +14,7 @@ from modelport.upstream.content import BrokenContent, inflater_for
 HEAD_BYTES = 64 * 1024
 HEADER_COUNT = 256
 _WHOLE_WRITE_BYTES = 64 * 1024
-_FRESH_S = 0.1
+FRESH_S = 0.1
 """For so long after its last answer a connection is taken to be as the event loop saw it."""
 _KEEP_ALIVE_MARGIN_S = 1.0
 _KEEP_ALIVE_TIMEOUT = re.compile(rb"timeout\s*=\s*(\d{1,6})", re.IGNORECASE)
@@ -121,7 +121,7 @@ class Connection(asyncio.Protocol):
         if not self.is_open():
             return False
         idle_since = self._deadline - self._keep_s
-        return self._poll is None or self._loop.time() - idle_since < _FRESH_S or not self._poll.poll(0)
+        return self._poll is None or self._loop.time() - idle_since < FRESH_S or not self._poll.poll(0)
 
     def check(self, now_s: float) -> None:
         """Enforce the deadlines; called for every connection, a few times a second."""
