@@ -22,7 +22,7 @@ BULKY = f"pieces-{PIECES}"
 READERS = 3
 TOKEN = 3
 """Credits for an output token of these."""
-DRAIN_S = 1.5
+DRAIN_S = 2.0
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -77,7 +77,7 @@ async def test_a_key_may_have_the_provider_stopped_and_pays_for_what_was_deliver
     account = place.account("cancels", 1_000_000)
     key = place.key(account, on_disconnect="cancel_and_bill_delivered")
     await leave_after(place, key, 6, ENDLESS)
-    await place.fake.until(lambda: place.fake.served_of(ENDLESS).left == left + 1, timeout_s=DRAIN_S / 2)
+    await place.fake.until(lambda: place.fake.served_of(ENDLESS).left == left + 1, timeout_s=DRAIN_S - 0.5)
     row = await settled(place, account)
     assert (row["usage_source"], row["billing_status"]) == ("counted", "charged")
     assert 5 * TOKEN <= row["charged_credits"] <= 40 * TOKEN
