@@ -241,6 +241,8 @@ async def run(settings: Settings, greet: Callable[[str], None]) -> None:
         limits = Limits(
             header_s=settings.server.header_timeout_s,
             body_idle_s=settings.server.body_timeout_s,
+            body_s=settings.server.body_total_s,
+            write_stall_s=settings.server.write_stall_s,
             keep_alive_s=settings.server.keep_alive_s,
         )
 

@@ -30,6 +30,8 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     )
     header_timeout_s: Annotated[Positive, Meta(description="How long request headers may take to arrive.")] = 20.0
     body_timeout_s: Annotated[Positive, Meta(description="How long a request body may pause while it arrives.")] = 60.0
+    body_total_s: Annotated[Positive, Meta(description="How long a whole request body may take to arrive.")] = 300.0
+    write_stall_s: Annotated[Positive, Meta(description="How long a caller may leave an answer unread.")] = 120.0
     keep_alive_s: Annotated[Positive, Meta(description="How long an idle connection is kept open.")] = 75.0
     drain_s: Annotated[Positive, Meta(description="How long calls in flight may go on after Ctrl-C or SIGTERM.")] = 30.0
 

@@ -231,3 +231,11 @@ def test_a_refusal_says_whether_another_offer_is_worth_trying() -> None:
     assert openai_chat.fault(500, None, b"x").retryable
     assert not openai_chat.fault(400, None, b"x").retryable
     assert openai_chat.fault(400, None, b'{"a":1}').message == '400 {"a":1}'
+
+
+def test_what_would_take_long_to_check_is_refused_by_its_size() -> None:
+    many = ",".join(f'"x{index}":1' for index in range(1000))
+    large = '"metadata":{"a":"' + "x" * (4 * 1024 * 1024) + '"}'
+    for field, told in ((many, "at most 1000 fields"), (large, "'metadata': Expected at most 4194304 bytes")):
+        with pytest.raises(InvalidBody, match=told):
+            openai_chat.parse(f'{{"model":"m","messages":[{{"content":"a"}}],{field}}}'.encode())

@@ -220,7 +220,7 @@ async def test_large_bodies_cross_tls_both_ways(tmp_path: Path) -> None:
 
 async def test_a_certificate_of_an_unknown_authority_is_refused_and_says_what_to_set(tmp_path: Path) -> None:
     async with secure_vendor(tmp_path) as (acme, _), providers() as transport:
-        with pytest.raises(ConnectFailed, match=r"certificate of Acme.*upstream\.ca_file"):
+        with pytest.raises(ConnectFailed, match=r"certificate of Acme.*egress\.ca_file"):
             async with transport.send(offer_of(acme.url), request_of()):
                 pass
         assert acme.seen == []

@@ -15,6 +15,9 @@ PARTS = ("text", "image_url", "file", "input_audio", "video_url", "refusal", "im
 """Content parts that can be sent on; each carries a member of its own name, but for the last three."""
 _SELF_NAMED = frozenset(PARTS[:6])
 _OTHER_PARTS = frozenset((*PARTS[6:], "tool_result", "thinking", "redacted_thinking", "video"))
+MAX_FIELDS = 1000
+MAX_FIELD_BYTES = 4 * 1024 * 1024
+"""Of every documented field but the messages: all of it is decoded to check it."""
 MAX_MESSAGES = 50_000
 """Messages of one call, and content parts of one message; each is looked at while all other calls wait."""
 MAX_FAULTS = 20
@@ -69,6 +72,8 @@ def members(body: bytes) -> dict[str, Raw]:
 def parse(body: bytes) -> ChatCall:
     """Read and validate a chat request; raises `InvalidBody` naming every field that does not fit."""
     given = members(body)
+    if len(given) > MAX_FIELDS:
+        raise InvalidBody((f"Expected at most {MAX_FIELDS} fields, received {len(given)}",))
     faults: list[str] = []
     model = _model(given, faults)
     fields, known = _checked(given, faults)
@@ -139,6 +144,9 @@ def _checked(given: Mapping[str, Raw], faults: list[str]) -> tuple[dict[str, byt
         check = CHECKS.get(name)
         slice_ = bytes(raw)
         if check is not None:
+            if len(slice_) > MAX_FIELD_BYTES:
+                faults.append(f"'{name[:100]}': Expected at most {MAX_FIELD_BYTES} bytes, received {len(slice_)}")
+                continue
             value = _decoded(slice_)
             if value is None:
                 continue
