@@ -23,12 +23,15 @@ def to_usd(amount_credits: int) -> Decimal:
 
 def usd_text(amount_credits: int, places: int = 7) -> str:
     """Print credits as dollars with a fixed number of places, at least seven, so that nothing is rounded away."""
-    sign = "-" if amount_credits < 0 else ""
-    whole, rest = divmod(abs(amount_credits), CREDITS_PER_USD)
-    return f"{sign}{whole}.{rest * 5:07d}{'0' * (places - 7)}"
+    if amount_credits < 0:
+        return "-" + usd_text(-amount_credits, places)
+    whole, rest = divmod(amount_credits, CREDITS_PER_USD)
+    return f"{whole}.{rest * 5:07d}".ljust(len(str(whole)) + 1 + places, "0")
 
 
 def usd_json(amount_credits: int) -> bytes:
     """Print credits as the shortest exact JSON number of dollars: `0.00124`, `1.5`, `0`."""
-    text = usd_text(amount_credits).rstrip("0").rstrip(".")
-    return text.encode()
+    if amount_credits < 0:
+        return b"-" + usd_json(-amount_credits)
+    whole, rest = divmod(amount_credits, CREDITS_PER_USD)
+    return (b"%d.%07d" % (whole, rest * 5)).rstrip(b"0").rstrip(b".")

@@ -76,6 +76,7 @@ _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 def encode(call: ChatCall, offer: Offer, output_bound: int | None = None) -> UpstreamRequest:
     """Write the call for a provider; `output_bound` lowers (or sets) the caller's bound on output tokens per choice."""
     quirks = offer.quirks
+    rename, drop, accept = quirks.rename, quirks.drop, quirks.accept
     members = [b'{"model":' + msgspec.json.encode(offer.upstream)]
     dropped: list[str] = []
     names: set[str] = set()
@@ -86,15 +87,16 @@ def encode(call: ChatCall, offer: Offer, output_bound: int | None = None) -> Ups
             if value is None:
                 continue
             raw = value
-        takes = name in OWN_FIELDS or name in quirks.accept or quirks.accept_unknown
-        if not takes or name in quirks.drop:
+        if name in drop or not (name in OWN_FIELDS or name in accept or quirks.accept_unknown):
             dropped.append(name)
             continue
-        target = quirks.rename.get(name, name)
-        if target not in names:
-            names.add(target)
-            members.append((_KEYS.get(target) or _key(target)) + raw)
-    if call.is_streaming and quirks.stream_usage and "stream_options" not in names:
+        if rename:
+            name = rename.get(name, name)
+            if name in names:
+                continue
+            names.add(name)
+        members.append((_KEYS.get(name) or _key(name)) + raw)
+    if call.is_streaming and quirks.stream_usage and "stream_options" not in fields:
         members.append(b'"stream_options":{"include_usage":true}')
     return UpstreamRequest(
         path=PATH,
@@ -170,6 +172,9 @@ def meters(raw: bytes) -> Usage | None:
     except msgspec.DecodeError:
         return None
     given, taken = usage.prompt_tokens_details, usage.completion_tokens_details
+    if given is None and taken is None and usage.prompt_cache_hit_tokens is None:
+        whole = {"input": usage.prompt_tokens, "output": usage.completion_tokens}
+        return Usage(whole, "provider") if usage.prompt_tokens >= 0 and usage.completion_tokens >= 0 else None
     cached = (given.cached_tokens if given else None) or usage.prompt_cache_hit_tokens or 0
     heard = (given.audio_tokens if given else None) or 0
     thought = (taken.reasoning_tokens if taken else None) or 0
