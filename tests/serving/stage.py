@@ -47,11 +47,14 @@ class Script:
     """Set when the provider has the request."""
     entered: int = 0
     left: int = 0
+    stopped: int = 0
+    """How often its connection was to be closed at once."""
 
 
 class _Answer:
     def __init__(self, script: Script) -> None:
         self.status = script.status
+        self._script = script
         self._headers = script.headers
         self._pieces = iter(script.pieces)
 
@@ -73,6 +76,9 @@ class _Answer:
         while piece := await self.some():
             body += piece
         return body
+
+    def stop(self) -> None:
+        self._script.stopped += 1
 
 
 class ScriptedUpstream:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from modelport.catalogue.facts import Timeouts
 from modelport.serving.ports import AnswerTooLarge, CutShort, MalformedAnswer
 from modelport.upstream.answer import BUFFER_BYTES, Answer
-from modelport.upstream.connection import HEAD_BYTES, HEADER_COUNT, Connection
+from modelport.upstream.connection import HEAD_BYTES, HEADER_COUNT, LINGER_BYTES, Connection
 from modelport.upstream.peer import Peer
 
 PEER = Peer("Acme", "provider `acme`", Timeouts())
@@ -54,12 +54,17 @@ class Keeper:
     """An owner that counts."""
 
     keep_s: float = 60.0
+    hasty_until_s: float = 0.0
+    hastes: int = 0
     free: list[Connection] = field(default_factory=list[Connection])
 
     def released(self, connection: Connection) -> None:
         self.free.append(connection)
 
     def lost(self, connection: Connection) -> None: ...
+
+    def closed_in_haste(self) -> None:
+        self.hastes += 1
 
 
 @dataclass
@@ -354,6 +359,112 @@ async def test_bytes_on_an_idle_connection_drop_it() -> None:
     bench.connection.data_received(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
     assert bench.wire.was_aborted
     assert not bench.connection.is_usable()
+    assert bench.keeper.hastes == 1
+
+
+async def test_a_close_right_after_an_answer_is_hasty_once() -> None:
+    bench = begun()
+    bench.connection.data_received(sized(TEXT))
+    bench.connection.eof_received()
+    bench.connection.connection_lost(None)
+    assert bench.keeper.hastes == 1
+
+
+async def test_a_cut_before_any_byte_is_hasty_only_on_a_connection_that_has_answered() -> None:
+    for answers in (0, 1):
+        bench = begun()
+        for _ in range(answers):
+            bench.connection.data_received(sized(TEXT))
+            bench.connection.start(Answer(asyncio.get_running_loop(), PEER), b"POST / HTTP/1.1\r\n\r\n", b"")
+        bench.connection.connection_lost(ConnectionResetError())
+        assert bench.keeper.hastes == answers
+
+
+@pytest.mark.parametrize("field", [b"Connection: close", b"Keep-Alive: timeout=1", b"X-Closed: by us"])
+async def test_a_close_that_was_announced_or_is_ours_is_not_hasty(field: bytes) -> None:
+    bench = begun()
+    bench.connection.data_received(sized(TEXT, field))
+    bench.connection.abort()
+    bench.connection.connection_lost(None)
+    assert bench.keeper.hastes == 0
+
+
+async def test_a_cut_in_the_middle_of_an_answer_is_not_hasty() -> None:
+    bench = begun()
+    bench.connection.data_received(sized(TEXT))
+    bench.connection.start(Answer(asyncio.get_running_loop(), PEER), b"POST / HTTP/1.1\r\n\r\n", b"")
+    bench.connection.data_received(b"HTTP/1.1 200")
+    bench.connection.connection_lost(ConnectionResetError())
+    assert bench.keeper.hastes == 0
+
+
+@pytest.mark.parametrize("rest", [b"0\r\n\r\n", b"4\r\nrest\r\n0\r\n\r\n"])
+async def test_an_answer_that_was_left_may_end_and_the_connection_is_free(rest: bytes) -> None:
+    bench = begun()
+    bench.connection.data_received(chunked(TEXT)[:-5])
+    bench.connection.abandon(bench.answer, at_once=False)
+    for place in range(len(rest)):
+        assert not bench.keeper.free
+        bench.connection.data_received(rest[place : place + 1])
+    assert bench.keeper.free == [bench.connection]
+    assert bench.connection.is_usable()
+
+
+async def test_an_answer_that_was_left_has_a_moment_to_end_however_much_comes() -> None:
+    bench = begun()
+    bench.connection.data_received(chunked(TEXT)[:-5])
+    bench.connection.abandon(bench.answer, at_once=False)
+    now_s = asyncio.get_running_loop().time()
+    bench.connection.data_received(b"4\r\nmore\r\n")
+    bench.connection.check(now_s + 0.1)
+    assert not bench.wire.was_aborted
+    bench.connection.data_received(b"4\r\nmore\r\n")
+    bench.connection.check(now_s + 0.3)
+    assert bench.wire.was_aborted
+    assert not bench.keeper.free
+
+
+@pytest.mark.parametrize("piece", [b"400\r\n" + b"x" * 1024 + b"\r\n", b"1;" + b"n" * 1024 + b"\r\nx\r\n"])
+async def test_what_is_discarded_of_an_answer_is_bounded_and_not_kept(piece: bytes) -> None:
+    bench = begun()
+    bench.connection.data_received(chunked(TEXT)[:-5])
+    await bench.answer.some()
+    bench.connection.abandon(bench.answer, at_once=False)
+    for _ in range(LINGER_BYTES // len(piece)):
+        bench.connection.data_received(piece)
+        assert not bench.answer.chunks
+    assert not bench.wire.was_aborted
+    bench.connection.data_received(piece)
+    assert bench.wire.was_aborted
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\nuntil the end",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\nx",
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 9\r\n\r\nx",
+        sized(b"x" * (LINGER_BYTES + 2))[:-1],
+    ],
+)
+async def test_an_answer_whose_connection_could_not_be_kept_is_left_at_once(data: bytes) -> None:
+    bench = begun()
+    bench.connection.data_received(data)
+    bench.connection.abandon(bench.answer, at_once=False)
+    assert bench.wire.was_aborted
+
+
+async def test_an_answer_that_was_found_broken_asks_to_be_left_at_once() -> None:
+    broken, large = begun(), begun()
+    broken.connection.data_received(chunked(b"not gzip at all", GZIP)[:-5])
+    with pytest.raises(MalformedAnswer):
+        await broken.answer.some()
+    large.connection.data_received(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
+    with pytest.raises(AnswerTooLarge):
+        await large.answer.body(999)
+    assert broken.answer.is_stopped
+    assert large.answer.is_stopped
 
 
 @pytest.mark.parametrize("field", [b"Connection: close", b"Keep-Alive: timeout=1"])

@@ -2,9 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
-import threading
-import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -19,7 +16,6 @@ from modelport.serving.ports import (
     ProviderUnavailable,
     UpstreamAnswer,
 )
-from modelport.upstream.connection import FRESH_S
 from modelport.upstream.pool import PoolLimits
 from modelport.upstream.providers import Providers
 from tests.upstream.vendor import (
@@ -81,32 +77,6 @@ async def test_a_connection_that_the_provider_closed_while_idle_is_not_used_agai
             assert await asked(transport, acme.url) == b"hi"
             await settled(transport, 0)
         assert (transport.counts.dials, transport.counts.reuses) == (3, 0)
-
-
-async def test_a_close_that_the_event_loop_has_not_seen_yet_is_noticed_before_anything_is_sent() -> None:
-    may_close, has_closed = threading.Event(), threading.Event()
-
-    def serve(listener: socket.socket) -> None:
-        for _ in range(2):
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(65536)
-                connection.sendall(OK)
-                may_close.wait(5)
-            has_closed.set()
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
-        thread.start()
-        async with providers() as transport:
-            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            assert await asked(transport, url) == b"hi"
-            may_close.set()
-            has_closed.wait(5)
-            time.sleep(FRESH_S)  # noqa: ASYNC251 - the loop stands still, for longer than a connection counts as fresh
-            assert await asked(transport, url) == b"hi"
-            assert (transport.counts.dials, transport.counts.reuses) == (2, 0)
-        thread.join(5)
 
 
 async def test_a_request_that_was_sent_is_never_sent_again() -> None:
@@ -206,14 +176,6 @@ async def test_a_reader_that_takes_its_time_does_not_make_the_provider_idle() ->
         await asyncio.sleep(0.5)
         reader_is_back.set()
         assert await answer.body(LIMIT) == b"ab"
-
-
-async def test_leaving_early_closes_the_connection_at_once() -> None:
-    async with vendor(answers_then_waits(STREAM_HEAD + b"2\r\nab\r\n")) as acme, providers() as transport:
-        async with transport.send(offer_of(acme.url), request_of()) as answer:
-            await answer.some()
-        async with asyncio.timeout(10):
-            await acme.closed.wait()
 
 
 @pytest.mark.parametrize("data", [b"", STREAM_HEAD])

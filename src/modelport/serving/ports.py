@@ -59,9 +59,18 @@ class UpstreamAnswer(Protocol):
         """Read what has come, at least a byte; empty at a proper end. Raises `CutShort`, `IdleTimeout`."""
         ...
 
+    def stop(self) -> None:
+        """Have leaving close the connection at once."""
+        ...
+
 
 class Upstream(Protocol):
-    """Sends requests to providers. Leaving the context early closes the connection and so stops the provider."""
+    """Sends requests to providers.
+
+    Leaving the context early by an exception, or after `stop`, closes the connection at once and so stops the provider.
+    Leaving it early otherwise says that the rest is not needed: it has a moment to come in, so that the connection can
+    be used again.
+    """
 
     def send(self, offer: Offer, request: UpstreamRequest) -> AbstractAsyncContextManager[UpstreamAnswer]:
         """Send; enter to wait for the answer's headers. Raises the problems below."""

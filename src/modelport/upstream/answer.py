@@ -23,6 +23,7 @@ class Answer:
         "inflater",
         "is_complete",
         "is_paused",
+        "is_stopped",
         "loop",
         "peer",
         "status",
@@ -40,6 +41,7 @@ class Answer:
         self.bound_bytes = BUFFER_BYTES
         self.is_complete = False
         self.is_paused = False
+        self.is_stopped = False
         self.wants_all = False
         self.error: Problem | None = None
         self.inflater: Inflater | None = None
@@ -75,6 +77,10 @@ class Answer:
             await self._wait()
         return self._take_buffered()
 
+    def stop(self) -> None:
+        """Have leaving close the connection at once."""
+        self.is_stopped = True
+
     def wake(self) -> None:
         """Let the reader look again."""
         waiter = self.waiter
@@ -104,6 +110,7 @@ class Answer:
     async def _gather(self, limit_bytes: int) -> None:
         length = self.headers.get(b"content-length")
         if self.buffered_bytes > limit_bytes or (length is not None and int(length) > limit_bytes):
+            self.stop()
             raise self.peer.too_large("body", limit_bytes)
         self.wants_all = True
         self.bound_bytes = limit_bytes
@@ -156,6 +163,7 @@ class Answer:
         try:
             return inflater.take(limit_bytes)
         except BrokenContent as error:
+            self.stop()
             raise self.peer.malformed(str(error)) from error
 
     def _require_end(self, inflater: Inflater) -> None:

@@ -15,7 +15,12 @@ HEAD_BYTES = 64 * 1024
 HEADER_COUNT = 256
 _WHOLE_WRITE_BYTES = 64 * 1024
 FRESH_S = 0.1
-"""For so long after its last answer a connection is taken to be as the event loop saw it."""
+"""For so long after its last answer a connection is taken to be as the event loop saw it, if it has proved itself."""
+HASTY_S = 1.0
+"""An idle connection that the other end closes sooner than this after an answer was closed in haste."""
+LINGER_S = 0.2
+"""So long, up to the next sweep after it, the end of an answer may take whose reader has seen enough."""
+LINGER_BYTES = 64 * 1024
 _KEEP_ALIVE_MARGIN_S = 1.0
 _KEEP_ALIVE_TIMEOUT = re.compile(rb"timeout\s*=\s*(\d{1,6})", re.IGNORECASE)
 
@@ -24,6 +29,8 @@ class Owner(Protocol):
     """Who is told what becomes of a connection."""
 
     keep_s: float
+    hasty_until_s: float
+    """Until then connections are not taken to be as the event loop saw them."""
 
     def released(self, connection: "Connection") -> None:
         """The answer is complete and the connection can carry the next."""
@@ -31,6 +38,10 @@ class Owner(Protocol):
 
     def lost(self, connection: "Connection") -> None:
         """The connection is gone."""
+        ...
+
+    def closed_in_haste(self) -> None:
+        """The other end closed unannounced: right after an answer, or when the next request was on its way."""
         ...
 
 
@@ -43,6 +54,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_answer",
+        "_answers",
         "_barren_bytes",
         "_deadline",
         "_fault",
@@ -52,7 +64,8 @@ class Connection(asyncio.Protocol):
         "_is_done",
         "_is_head_request",
         "_is_interim",
-        "_is_lost",
+        "_is_lingering",
+        "_is_over",
         "_is_renounced",
         "_keep_alive",
         "_keep_alive_text",
@@ -62,6 +75,7 @@ class Connection(asyncio.Protocol):
         "_owner",
         "_parser",
         "_poll",
+        "_spare_bytes",
         "_transport",
         "_until_close",
     )
@@ -78,11 +92,16 @@ class Connection(asyncio.Protocol):
         self._deadline = 0.0
         self._barren_bytes = 0
         """Bytes that came since the last byte of a body: heads, trailers and chunk framing are bounded by it."""
+        self._spare_bytes = 0
+        """What may still come of an answer that nobody reads."""
+        self._answers = 0
+        """Answers after which the connection was kept."""
         self._moved = False
         self._in_body = False
         self._is_done = False
         self._is_interim = False
-        self._is_lost = False
+        self._is_lingering = False
+        self._is_over = False
         self._is_adopted = False
         self._is_renounced = False
         self._is_head_request = False
@@ -100,7 +119,7 @@ class Connection(asyncio.Protocol):
         self._answer = answer
         self._fault = None
         self._barren_bytes = 0
-        self._moved = self._in_body = self._is_done = self._until_close = False
+        self._moved = self._in_body = self._is_done = self._until_close = self._is_lingering = False
         self._is_head_request = head.startswith(b"HEAD ")
         self._deadline = self._loop.time() + answer.peer.timeouts.first_byte_s
         if len(body) <= _WHOLE_WRITE_BYTES:
@@ -110,23 +129,36 @@ class Connection(asyncio.Protocol):
 
     def is_open(self) -> bool:
         """Tell whether, as far as the event loop has seen, the connection stands."""
-        return self._transport is not None and not self._is_lost and not self._transport.is_closing()
+        return self._transport is not None and not self._is_over and not self._transport.is_closing()
 
     def is_usable(self) -> bool:
         """Tell whether a request may be sent now: the connection stands, and no goodbye waits unread in its socket.
 
         The socket of a connection that was busy a moment ago is not asked: the event loop has just done so, and a
-        system call for each request costs more than all else that the pool does for it.
+        system call for each request costs more than all else that the pool does for it. It is asked all the same
+        before the first reuse, and while the other end is known to close in haste.
         """
         if not self.is_open():
             return False
-        idle_since = self._deadline - self._keep_s
-        return self._poll is None or self._loop.time() - idle_since < FRESH_S or not self._poll.poll(0)
+        if self._poll is None:
+            return True
+        now_s = self._loop.time()
+        is_fresh = now_s - self.idle_since_s() < FRESH_S
+        if is_fresh and self._answers > 1 and now_s >= self._owner.hasty_until_s:
+            return True
+        if self._poll.poll(0):
+            self._note_haste()
+            return False
+        return True
+
+    def idle_since_s(self) -> float:
+        """Return when an idle connection had its last answer, on the event loop's clock."""
+        return self._deadline - self._keep_s
 
     def check(self, now_s: float) -> None:
         """Enforce the deadlines; called for every connection, a few times a second."""
         answer = self._answer
-        if answer is None:
+        if answer is None or self._is_lingering:
             if now_s >= self._deadline:
                 self.abort()
         elif self._in_body and (self._moved or answer.waiter is None):
@@ -144,10 +176,16 @@ class Connection(asyncio.Protocol):
         self._is_renounced = True
         self.abort()
 
-    def abandon(self, answer: Answer) -> None:
-        """Close at once if `answer` is still coming in on this connection."""
-        if self._answer is answer:
+    def abandon(self, answer: Answer, *, at_once: bool) -> None:
+        """Close if `answer` is still coming in; unless `at_once`, its end has a moment to come, unread."""
+        if self._answer is not answer:
+            return
+        if at_once or not self._is_worth_lingering(answer):
             self.abort()
+            return
+        self._is_lingering = True
+        self._spare_bytes = LINGER_BYTES - answer.buffered_bytes
+        self._deadline = self._loop.time() + LINGER_S
 
     def abort(self) -> None:
         """Close at once; an answer that is still coming in is cut short."""
@@ -171,6 +209,7 @@ class Connection(asyncio.Protocol):
         """Parse what came and tell the reader."""
         answer, parser = self._answer, self._parser
         if answer is None or parser is None:
+            self._note_haste()
             self.abort()  # nobody asked: a goodbye such as 408, or garbage
             return
         self._barren_bytes += len(data)
@@ -186,6 +225,8 @@ class Connection(asyncio.Protocol):
             self._finish(answer)
         elif self._barren_bytes > HEAD_BYTES:
             self._fail(answer.peer.too_large("head", HEAD_BYTES))
+        elif self._is_lingering:
+            self._discard(answer, len(data))
         elif self._in_body and not answer.wants_all:
             answer.wake()
 
@@ -197,7 +238,6 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End the answer and tell the owner."""
         self._end(was_clean=exc is None)
-        self._is_lost = True
         self._parser = None  # it holds bound methods of this object
         if self._is_adopted:
             self._owner.lost(self)
@@ -298,13 +338,14 @@ class Connection(asyncio.Protocol):
         if self._keep_alive and not transport.is_closing() and transport.get_write_buffer_size() == 0:
             self._rest(answer.headers.get(b"keep-alive"))
         else:
-            transport.abort()
+            self._close()
         answer.wake()
 
     def _rest(self, keep_alive: bytes | None) -> None:
         if keep_alive is not self._keep_alive_text and keep_alive != self._keep_alive_text:
             self._keep_alive_text = keep_alive
             self._keep_s = min(self._owner.keep_s, _promised_s(keep_alive))
+        self._answers += 1
         self._deadline = self._loop.time() + self._keep_s
         if self._keep_s > 0:
             self._owner.released(self)
@@ -312,14 +353,42 @@ class Connection(asyncio.Protocol):
             self.abort()
 
     def _end(self, *, was_clean: bool) -> None:
+        if self._is_over:
+            return
+        self._is_over = True
         answer, self._answer = self._answer, None
         if answer is None:
-            return
-        if was_clean and self._until_close:
+            self._note_haste()
+        elif was_clean and self._until_close:
             answer.is_complete = True
             answer.wake()
         else:
+            if self._answers and not self._in_body and not self._barren_bytes:
+                self._owner.closed_in_haste()
             answer.fail(answer.peer.cut(began=self._in_body))
+
+    def _is_worth_lingering(self, answer: Answer) -> bool:
+        """Tell whether the connection could be kept if the rest came at once."""
+        parser = self._parser
+        return (
+            self._in_body
+            and answer.buffered_bytes <= LINGER_BYTES
+            and self.is_open()
+            and parser is not None
+            and parser.should_keep_alive()
+        )
+
+    def _discard(self, answer: Answer, size_bytes: int) -> None:
+        answer.chunks.clear()
+        answer.buffered_bytes = 0
+        self._spare_bytes -= size_bytes
+        if self._spare_bytes < 0:
+            self.abort()
+
+    def _note_haste(self) -> None:
+        """Have the owner know if the other end is leaving an idle connection right after an answer."""
+        if self._answers and self._loop.time() - self.idle_since_s() < HASTY_S:
+            self._owner.closed_in_haste()
 
     def _fail(self, problem: Problem) -> None:
         answer, self._answer = self._answer, None
@@ -328,6 +397,7 @@ class Connection(asyncio.Protocol):
             answer.fail(problem)
 
     def _close(self) -> None:
+        self._is_over = True
         if self._transport is not None:
             self._transport.abort()
 

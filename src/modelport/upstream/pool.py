@@ -15,6 +15,10 @@ from modelport.upstream.dial import Tls, dial
 from modelport.upstream.peer import Peer
 
 _CLOSE_S = 1.0
+WARY_S = 60.0
+"""For so long after a target has closed a connection in haste, none is reused before it has settled and was asked."""
+SETTLE_S = 0.02
+"""An idle connection that the other end closes with its answer is known to be closed after so long."""
 _KNOWN_TARGETS = 1024
 
 
@@ -140,6 +144,7 @@ class Bucket:
         self.pool = pool
         self.target = target
         self.keep_s = pool.limits.idle_s
+        self.hasty_until_s = 0.0
         self.size = 0
         """Connections that are open, or being opened."""
         self._idle: list[Connection] = []
@@ -149,7 +154,9 @@ class Bucket:
         """Return the most recently used idle connection that is alive, or None."""
         idle = self._idle
         while idle:
-            connection = idle.pop()
+            connection = self._pop_settled() if self.hasty_until_s else idle.pop()
+            if connection is None:
+                break
             if connection.is_usable():
                 self.pool.counts.reuses += 1
                 return connection
@@ -186,11 +193,25 @@ class Bucket:
         self.pool.lost(connection)
         self._free_place()
 
+    def closed_in_haste(self) -> None:
+        """Let connections settle, and ask them, before they are reused, for a while."""
+        self.hasty_until_s = asyncio.get_running_loop().time() + WARY_S
+
     def turn_away(self) -> None:
         """Wake all who wait, to find the pool closed."""
         while (waiter := self._next_waiter()) is not None:
             self.size += 1
             waiter.set_result(None)
+
+    def _pop_settled(self) -> Connection | None:
+        """Leave out, while the target is hasty and another connection may be opened, what it may be about to close."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s >= self.hasty_until_s or self.size >= self.pool.limits.connections:
+            return self._idle.pop()
+        for place in reversed(range(len(self._idle))):
+            if now_s - self._idle[place].idle_since_s() >= SETTLE_S:
+                return self._idle.pop(place)
+        return None
 
     async def _dial(self, peer: Peer) -> Connection:
         """Open a connection in a place that is counted already; once adopted, it gives the place back itself."""
@@ -252,7 +273,11 @@ class Bucket:
 
 
 class Exchange(Answer):
-    """One request and its answer; leaving before the answer's end closes the connection at once."""
+    """One request and its answer.
+
+    Leaving before the answer's end closes the connection: at once when it is by an exception or after `stop`, else
+    when the end has not come a moment later.
+    """
 
     __slots__ = ("_body", "_bucket", "_connection", "_gate", "_head")
 
@@ -280,19 +305,19 @@ class Exchange(Answer):
             if self.error is not None and not self.status:
                 raise self.error
         except BaseException:
-            self._leave()
+            self._leave(at_once=True)
             raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Give the connection back, or close it when the answer is not complete."""
-        self._leave()
+        """Give the connection back, or close it when the answer does not end."""
+        self._leave(at_once=self.is_stopped or kind is not None)
 
-    def _leave(self) -> None:
+    def _leave(self, *, at_once: bool) -> None:
         if self._connection is not None:
-            self._connection.abandon(self)
+            self._connection.abandon(self, at_once=at_once)
         if self._gate is not None:
             self._gate.leave()
         self.chunks.clear()
