@@ -72,3 +72,8 @@ def test_a_secret_does_not_print_itself(tmp_path: Path) -> None:
 def test_a_blank_credential_counts_as_none() -> None:
     assert provider_secret("X", {"X": "  "}) is None
     assert provider_secret("X", {}) is None
+
+
+def test_the_data_folder_is_absolute_from_the_first_moment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load({"MODELPORT_DATA_DIR": "here"}).data_dir == tmp_path / "here"

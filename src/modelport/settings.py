@@ -213,12 +213,14 @@ def _from_file(path: Path, *, is_required: bool) -> dict[str, object]:
 
 def _converted(tree: Mapping[str, object]) -> Settings:
     try:
-        return msgspec.convert(tree, Settings, strict=False, dec_hook=_hook)
+        settings = msgspec.convert(tree, Settings, strict=False, dec_hook=_hook)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$.")
         key = where.rstrip("`") or "settings"
         variable = PREFIX + key.replace(".", "_").upper()
         raise SettingsInvalid(f"setting '{key}' ({variable}): {what}; see docs/configuration.md") from None
+    # Parts of it are handed to programs that run elsewhere, such as pip.
+    return msgspec.structs.replace(settings, data_dir=settings.data_dir.absolute())
 
 
 def _hook(kind: type, value: object) -> object:

@@ -80,7 +80,7 @@ class WeightsStore:
         hub: HubFile | None = None,
     ) -> None:
         known = built_in_weights() if entries is None else entries
-        self.folder = folder
+        self.folder = folder.absolute()
         self._entries = {entry.id: entry for entry in known}
         self._local_files = local_files or {}
         self._wheels = wheels or RegistryWheels()
