@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelport.core.errors import Problem
+from modelport.engines import openmp
 from modelport.engines.entries import Weights
 
 TERM_WAIT_S = 3.0
@@ -63,6 +64,15 @@ def llama_command(launch: Launch) -> Sequence[str]:
     )
 
 
+def _environment(folder: Path) -> dict[str, str]:
+    """Hand down little, and where the system has no OpenMP runtime, the place of the one that we bring."""
+    environment = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
+    if (brought := openmp.offer(folder)) is not None:
+        inherited = environment.get("LD_LIBRARY_PATH")
+        environment["LD_LIBRARY_PATH"] = f"{brought}:{inherited}" if inherited else str(brought)
+    return environment
+
+
 class Child:
     """A running child. Its stdin is the pipe that ties its life to ours."""
 
@@ -80,7 +90,7 @@ class Child:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
-            env={name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ},
+            env=_environment(launch.socket.parent),
             start_new_session=True,
         )
         child = cls(process, launch.entry.id)

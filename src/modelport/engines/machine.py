@@ -9,6 +9,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from modelport.engines import openmp
+
 NEEDED_FLAGS = frozenset({"avx2", "fma", "f16c"})
 """What the published x86-64 builds of xllamacpp are compiled for."""
 
@@ -21,6 +23,7 @@ class Machine:
     library_version: str | None
     """Of xllamacpp; None when it is not installed."""
     threads: int
+    has_openmp: bool = True
 
     def obstacle(self) -> str | None:
         """Say what keeps engines from running here, or None."""
@@ -34,13 +37,16 @@ class Machine:
                 f"this processor lacks {', '.join(flag.upper() for flag in self.missing_flags)}, which local models "
                 "need. Use a provider, or an engine of your own on another machine"
             )
+        if not self.has_openmp:
+            return f"the system library {openmp.LIBRARY} is missing. Install it: apt-get install libgomp1, or simsimd by pip"
         return None
 
 
 @cache
 def this_machine() -> Machine:
     """Look at the machine, once; imports no library."""
-    return Machine(_missing_flags(), _library_version(), _threads())
+    has_openmp = openmp.system_has_it() or openmp.carried() is not None
+    return Machine(_missing_flags(), _library_version(), _threads(), has_openmp)
 
 
 def missing_flags(cpuinfo: str) -> tuple[str, ...]:
