@@ -38,7 +38,7 @@ class Machine:
                 "need. Use a provider, or an engine of your own on another machine"
             )
         if not self.has_openmp:
-            return f"the system library {openmp.LIBRARY} is missing. Install it: apt-get install libgomp1, or simsimd by pip"
+            return f"the system library {openmp.LIBRARY} is missing. Install it: `apt-get install libgomp1`"
         return None
 
 
