@@ -84,6 +84,18 @@ class MoneyInMemory(RuleBasedStateMachine):
             self.open.append((book, hold, account_id))
 
     @precondition(lambda self: self.open)
+    @rule(data=st.data(), extra=AMOUNTS, least=AMOUNTS, share=st.sampled_from([1, 2]))
+    def extend(self, data: st.DataObject, extra: int, least: int, share: int) -> None:
+        _, hold, account_id = data.draw(st.sampled_from(self.open))
+        before, least = hold.amount, min(extra, least)
+        free = self.world.free(account_id)
+        added = self.run(hold.extend(Credits(extra), Credits(least), share))
+        assert added == 0 or least <= added <= extra
+        assert hold.amount == before + added
+        if added == 0 and share == 1 and account_id != LIMITED:
+            assert free < before + least, "not extended although there was money"
+
+    @precondition(lambda self: self.open)
     @rule(data=st.data(), cost=st.integers(0, 400), is_on_house=st.booleans())
     def settle(self, data: st.DataObject, cost: int, is_on_house: bool) -> None:
         _, hold, account_id = self.open.pop(data.draw(st.integers(0, len(self.open) - 1)))

@@ -8,7 +8,14 @@ from modelport.catalogue.facts import RATE_UNITS, Model, Offer, Provider, Rates
 from modelport.dialects import openai_chat
 from modelport.operations.chat import ChatCall
 from modelport.operations.usage import Usage
-from modelport.serving.estimate import FIRST_GUESS_OUTPUT, Estimator, counted, guessed
+from modelport.serving.estimate import (
+    ASSUMED_MOST_OUTPUT,
+    FIRST_GUESS_OUTPUT,
+    STREAM_START_OUTPUT,
+    Estimator,
+    counted,
+    guessed,
+)
 
 
 def at(input_credits: int, output_credits: int) -> tuple[Offer, Rates]:
@@ -89,6 +96,30 @@ def test_holds_follow_what_calls_of_the_model_really_used_and_forget_it_slowly()
     for _ in range(300):
         estimator.learn(talk, Usage({"input": 5, "output": 10}, "provider"), fell_short=False)
     assert estimator.before(call(), talk, OFFERS).output_tokens < 500
+
+
+def test_a_stream_holds_no_more_at_first_than_it_takes_to_begin() -> None:
+    estimator, talk = Estimator(), model(output=64_000)
+    estimator.learn(talk, Usage({"input": 5, "output": 60_000}, "provider"), fell_short=False)
+    estimate = estimator.before(call(stream=True), talk, OFFERS)
+    assert estimate.output_tokens == STREAM_START_OUTPUT
+    assert estimate.at_most == estimate.cost(64_000)
+    assert estimator.before(call(stream=True, max_tokens=30_000), talk, OFFERS).output_tokens == 30_000
+
+
+def test_the_longest_answer_is_the_callers_bound_or_the_models_or_assumed() -> None:
+    estimator = Estimator()
+    bounds = [(call(max_tokens=200, n=2), 500), (call(n=2), 5000), (call(n=2), None)]
+    longest = [estimator.before(asked, model(output=limit), OFFERS) for asked, limit in bounds]
+    assert [(one.most_tokens, one.is_guess) for one in longest] == [(400, False), (10_000, True), (None, True)]
+    assert longest[2].at_most == longest[2].cost(2 * ASSUMED_MOST_OUTPUT)
+
+
+def test_an_estimate_can_be_taken_at_the_rates_of_the_offer_that_answered() -> None:
+    cheap = at(1, 2)
+    estimate = Estimator().before(call(max_tokens=200), model(), (cheap, at(5, 9)))
+    assert estimate.at(cheap[1]).ask == estimate.input_tokens + 2 * 200
+    assert estimate.at(cheap[1]).tokens_for(estimate.input_tokens + 60) == 30
 
 
 def test_a_hold_that_fell_short_raises_the_next_ones_up_to_a_bound() -> None:

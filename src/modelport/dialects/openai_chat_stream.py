@@ -16,6 +16,7 @@ _SAYS = re.compile(rb'"(?:content|reasoning_content|reasoning|refusal|name|argum
 _SAYS_NOTHING = re.compile(rb'"delta"\s*:\s*\{\s*\}')
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 _NULL = Raw(b"null")
+_STOPPED = b',"choices":[{"index":%d,"delta":{},"logprobs":null,"finish_reason":"length"}],"usage":null}\n\n'
 DONE = b"data: [DONE]\n\n"
 
 
@@ -123,14 +124,22 @@ class ChatStream:
         """Return what the provider reported so far; None when it reported nothing to trust."""
         return None if self._reported is None else meters(self._reported)
 
-    def ending(self, usage: Usage, charged: int, *, wants_usage: bool) -> bytes:
-        """Write the last chunk, with usage and cost, and the mark of completion."""
+    def ending(
+        self, usage: Usage, charged: int, *, wants_usage: bool, notice: str | None = None, stopped_choices: int = 0
+    ) -> bytes:
+        """Write the last chunk, with usage and cost and perhaps a notice, and the mark of completion.
+
+        Before it so many choices are given the reason `length`: those of an answer that the gateway stops.
+        """
         shown = b"null"
         if wants_usage:
             shown = self._reported if self._reported and usage.source == "provider" else reported(usage)
         head = self._head or b'{"object":"chat.completion.chunk"'
-        cost = cost_block(charged)
-        return b"data: " + head + b',"choices":[],"usage":' + shown + b',"meta":' + cost + b"}\n\n" + DONE
+        stop = b"".join(b"data: " + head + _STOPPED % index for index in range(stopped_choices))
+        meta = cost_block(charged)
+        if notice is not None:
+            meta = meta[:-1] + b',"notice":' + msgspec.json.encode(notice) + b"}"
+        return stop + b"data: " + head + b',"choices":[],"usage":' + shown + b',"meta":' + meta + b"}\n\n" + DONE
 
 
 def _unix_lines(data: bytes) -> bytes:

@@ -3,7 +3,7 @@
 from modelport.core.clock import utc_day
 from modelport.core.credits import Credits
 from modelport.ledger.budget import KeyBudget, period_days
-from modelport.ledger.gate import Asker, Gate
+from modelport.ledger.gate import Asker, Extension, Gate
 from modelport.ledger.problems import KeyLimitReached, StoreUnavailable
 from modelport.ledger.store import LedgerStore
 
@@ -80,6 +80,12 @@ class Allowance(Gate):
         taken = max(0, min(extra, self.room))
         self.held += taken
         return taken
+
+    def extend(self, terms: Extension) -> int:
+        """Hold more for an open call, whoever waits, or nothing."""
+        added = terms.of(self.room) if self._is_loaded else 0
+        self.held += added
+        return added
 
     def close(self) -> None:
         """Turn away who waits."""

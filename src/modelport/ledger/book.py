@@ -10,6 +10,7 @@ from modelport.core.clock import Clock, SystemClock
 from modelport.core.credits import Credits
 from modelport.ledger.allowance import Allowance
 from modelport.ledger.budget import KeyBudget
+from modelport.ledger.gate import Extension
 from modelport.ledger.problems import HoldEnded, StoreUnavailable
 from modelport.ledger.purse import Purse
 from modelport.ledger.records import CallRecord, Receipt
@@ -212,6 +213,47 @@ class Hold:
         self.is_ended = True
         self._free(self.amount, self.amount)
         self._leave()
+
+    async def extend(self, extra: Credits, least: Credits = Credits(1), share: int = 1) -> Credits:  # noqa: B008 - an int
+        """Hold up to `extra` more, at most the `share`-th part of what is free; return what was added.
+
+        That is 0 when it would be less than `least`. Waits for no other call: one that has begun came before all that
+        wait, and takes what is free now. Raises `StoreUnavailable` when the store had to be asked and could not be.
+        """
+        if self.is_ended:
+            raise HoldEnded("a hold that has ended cannot be extended")
+        if self._purse is None or extra <= 0:
+            return extra
+        allowed = extra
+        if self._allowance is not None:
+            allowed = Credits(self._allowance.extend(Extension(least, extra, share)))
+            if not allowed:
+                return allowed
+        if added := self._purse.extend(Extension(allowed, allowed, share), self.amount, self._slice):
+            return self._added(self._purse, added)
+        terms = Extension(min(least, allowed), allowed, share)
+        self._purse.open += 1  # what is on its way is not missing for good: whoever needs it waits
+        if self._allowance is not None:
+            self._allowance.open += 1
+        return await asyncio.shield(self._book.spawn(self._extend(self._purse, terms)))
+
+    async def _extend(self, purse: Purse, terms: Extension) -> Credits:
+        added = 0
+        try:
+            await purse.borrow_for(terms, self.amount, self._slice)
+            if not self.is_ended:  # its call may have been cut while money was borrowed
+                added = purse.extend(terms, self.amount, self._slice)
+        finally:
+            if self._allowance is not None:
+                self._allowance.put_back(terms.most - added)
+                self._allowance.end()
+            purse.end()
+        return self._added(purse, added) if added else Credits(0)
+
+    def _added(self, purse: Purse, added: int) -> Credits:
+        self.amount = Credits(self.amount + added)
+        self._slice = purse.slice
+        return Credits(added)
 
     async def settle(self, record: CallRecord) -> Receipt:
         """Charge the record's cost and return once that is committed; goes on even if the caller is cancelled.

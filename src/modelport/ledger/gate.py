@@ -23,6 +23,20 @@ class Asker:
     """Whether it has waited long enough: it is served or refused at once, never left to wait."""
 
 
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """What an open call wants beyond its hold: between `least` and `most`, at most the `share`-th part of the room."""
+
+    least: int
+    most: int
+    share: int
+
+    def of(self, room: int) -> int:
+        """Return how much of that room it gets; 0 when that would be less than `least`."""
+        part = min(self.most, room // self.share)
+        return part if part >= self.least else 0
+
+
 class Gate(ABC):
     """Lets calls through as long as there is room; the others wait in line, for a while."""
 

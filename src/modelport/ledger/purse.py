@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 from modelport.core.credits import Credits
-from modelport.ledger.gate import Asker, Gate
+from modelport.ledger.gate import Asker, Extension, Gate
 from modelport.ledger.problems import InsufficientFunds, StoreUnavailable
 from modelport.ledger.store import LedgerStore, Loan, Renewal, Slice
 
@@ -77,12 +77,28 @@ class Purse(Gate):
 
     async def borrow_extra(self, extra: int, lent: Slice | None) -> int:
         """Borrow exactly `extra`, or what there is of it, into that slice, and hand it out."""
-        loan = await self._store.borrow(self.account_id, Credits(extra), Credits(extra))
-        self._take_in(loan)
-        if not loan.granted and loan.unlent:
-            loan = await self._store.borrow(self.account_id, loan.unlent, loan.unlent)
-            self._take_in(loan)
+        await self._borrow_up_to(extra, extra)
         return self.take_extra(extra, lent)
+
+    def extend(self, terms: Extension, held: int, lent: Slice | None) -> int:
+        """Hold more for an open call, whoever waits, or nothing; if its slice is gone, what it held comes from here."""
+        anew = 0 if lent is self.slice else held
+        added = terms.of(self.free - anew)
+        if added:
+            self.free -= anew + added
+            self._low = min(self._low, self.free)
+        return added
+
+    async def borrow_for(self, terms: Extension, held: int, lent: Slice | None) -> None:
+        """Borrow what an extension lacks, or what there is of it; once more if that showed that the slice was gone."""
+        for _ in range(2):
+            before = self.slice
+            lacking = terms.most * terms.share + (0 if lent is before else held) - self.free
+            if lacking <= 0:
+                return
+            await self._borrow_up_to(lacking, max(lacking, terms.most * _GENEROUS))
+            if self.slice is before:
+                return
 
     def put_back(self, amount: int, lent: Slice | None) -> None:
         """Free what a call held and did not use, unless its slice is gone."""
@@ -214,6 +230,12 @@ class Purse(Gate):
         self._unlent = loan.unlent
         self._elsewhere = loan.lent_elsewhere
         self._knows = True
+
+    async def _borrow_up_to(self, least: int, want: int) -> None:
+        loan = await self._store.borrow(self.account_id, Credits(least), Credits(want))
+        self._take_in(loan)
+        if not loan.granted and loan.unlent:
+            self._take_in(await self._store.borrow(self.account_id, loan.unlent, loan.unlent))
 
     def _look_later(self) -> None:
         if self._retry is None:

@@ -19,6 +19,7 @@ from modelport.ledger.records import Receipt
 from modelport.operations.chat import ChatCall, RoleRefused
 from modelport.operations.usage import NOTHING_USED, Usage
 from modelport.routing.router import Plan, Router
+from modelport.serving.advance import USED_UP, Advance, Cover, cover
 from modelport.serving.attempts import FirstSuccess, Success
 from modelport.serving.estimate import Estimator, counted, guessed
 from modelport.serving.exchange import CallerLeft, CallFailed, ChatRequest
@@ -62,12 +63,11 @@ class ServeChat:
             call = openai_chat.parse(request.body)
             plan = self._plan(call, notes)
             estimate = self.estimator.before(call, plan.model, plan.offers)
-            ask = estimate.ask
-            async with await self.ledger.hold(key.account_id, budget(key), ask, estimate.least) as hold:
+            async with await self.ledger.hold(key.account_id, budget(key), estimate.ask, estimate.least) as hold:
                 if client.has_left:
                     raise CallerLeft
-                bound = None if hold.amount >= ask else estimate.output_for(hold.amount)
-                await self._attempt(call, plan, bound, hold, notes, client)
+                is_blind = not call.is_streaming or "reasoning" in plan.model.capabilities
+                await self._attempt(call, plan, await cover(hold, estimate, is_blind=is_blind), notes, client)
         except Problem as problem:
             if notes.model is not None:
                 await self.ledger.record(notes.failed(problem, self.status_of(problem)))
@@ -81,27 +81,28 @@ class ServeChat:
             refuse_roles(call, model)
         return router.plan(model, call.provider, notes.created_at_ms)
 
-    async def _attempt(
-        self, call: ChatCall, plan: Plan, bound: int | None, hold: Hold, notes: Notes, client: Client
-    ) -> None:
-        """Ask a provider and answer; `bound` lowers the output to what the hold pays for."""
+    async def _attempt(self, call: ChatCall, plan: Plan, covered: Cover, notes: Notes, client: Client) -> None:
+        """Ask a provider and answer, with the output that there is money for."""
         patience = Patience(self._patience_s(notes.key, plan))
-        offers = FirstSuccess(self.upstream, self.clock, call, plan.offers, bound, notes.attempts)
+        offers = FirstSuccess(self.upstream, self.clock, call, plan.offers, covered.bound, notes.attempts)
         success: Success | None = None
+        advance: Advance | None = None
         problem: Problem | None = None
         with patience:
             client.on_leave(patience.caller_left)
             async with offers as success:
                 self._begin(success, notes)
                 if success.stream is not None:
-                    problem = await self._relay(success, success.stream, notes, client)
+                    advance = covered.advance(success.rates)
+                    problem = await self._relay(success, success.stream, advance, notes, client)
         if patience.is_over or success is None:
-            await self._settle_left(call, success, hold, notes, plan)
-            return
-        if success.stream is None:
-            await self._finish_whole(call, success, hold, notes, client)
+            await self._settle_left(call, success, covered.hold, notes, plan)
+        elif success.stream is None:
+            await self._finish_whole(call, success, covered.hold, notes, client)
+        elif problem is None and advance is not None and advance.is_over:
+            await self._finish_unpaid(call, success.stream, advance, notes, client)
         else:
-            await self._finish_stream(call, success.stream, problem, hold, notes, client)
+            await self._finish_stream(call, success.stream, problem, covered, notes, client)
 
     def _patience_s(self, key: Key, plan: Plan) -> float:
         """How long a call goes on after its caller has left."""
@@ -115,14 +116,21 @@ class ServeChat:
             notes.dropped = named(success.request.dropped)
         notes.first_byte_ms = notes.elapsed_ms()
 
-    async def _relay(self, success: Success, stream: ChatStream, notes: Notes, client: Client) -> Problem | None:
-        """Pass a stream on up to its end; return why it was cut, if it was."""
+    async def _relay(
+        self, success: Success, stream: ChatStream, advance: Advance, notes: Notes, client: Client
+    ) -> Problem | None:
+        """Pass a stream on up to its end, or as far as it can be paid; return why it was cut, if it was."""
         await client.start(200, (*STREAM_HEADERS, *traced(notes)))
         passed = success.body
         try:
             while True:
+                if stream.events >= advance.look_at:
+                    passed = await advance.cover(passed, stream.events)
                 if passed:
                     await client.send(passed)
+                if advance.is_over:
+                    success.answer.stop()
+                    return advance.problem
                 if stream.is_done or stream.problem is not None:
                     break
                 data = await success.answer.some()
@@ -150,19 +158,39 @@ class ServeChat:
         await client.finish(openai_chat.with_cost(success.body, reply, receipt.charged))
 
     async def _finish_stream(
-        self, call: ChatCall, stream: ChatStream, problem: Problem | None, hold: Hold, notes: Notes, client: Client
+        self, call: ChatCall, stream: ChatStream, problem: Problem | None, covered: Cover, notes: Notes, client: Client
     ) -> None:
         usage = stream.usage() or counted(call, stream.events)
         if problem is not None:
-            await hold.settle(notes.cut(usage, problem))
+            await covered.hold.settle(notes.cut(usage, problem))
             await client.fail(problem)
             return
         try:
-            receipt = await self._settle(hold, notes, usage)
+            receipt = await self._settle(covered.hold, notes, usage)
         except Problem as unsettled:
             await client.fail(unsettled)
             return
-        await client.finish(stream.ending(usage, receipt.charged, wants_usage=call.wants_usage))
+        notice = USED_UP if covered.is_used_up(usage.output_tokens) else None
+        await client.finish(stream.ending(usage, receipt.charged, wants_usage=call.wants_usage, notice=notice))
+
+    async def _finish_unpaid(
+        self, call: ChatCall, stream: ChatStream, paid: Advance, notes: Notes, client: Client
+    ) -> None:
+        """End a stream for which no more money is left, and charge what was delivered."""
+        usage = counted(call, paid.tokens)
+        try:
+            receipt = await paid.hold.settle(notes.ran_out(usage))
+        except Problem as unsettled:
+            await client.fail(unsettled)
+            return
+        ending = stream.ending(
+            usage,
+            receipt.charged,
+            wants_usage=call.wants_usage,
+            notice=USED_UP,
+            stopped_choices=call.choices,
+        )
+        await client.finish(ending)
 
     async def _settle(self, hold: Hold, notes: Notes, usage: Usage) -> Receipt:
         receipt = await hold.settle(notes.succeeded(usage))

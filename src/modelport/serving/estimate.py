@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from modelport.catalogue.facts import RATE_UNITS, Model, Offer, Rates
 from modelport.core.credits import Credits
@@ -19,6 +20,11 @@ BYTES_PER_TOKEN_GUESSED = 4
 TOKENS_PER_ATTACHMENT = 2048
 TOKENS_OF_TEMPLATE = 64
 FIRST_GUESS_OUTPUT = 1024
+ASSUMED_MOST_OUTPUT = 4096
+"""The longest answer that is reckoned with where the catalogue does not know the model's limit. It must not exceed the
+limits that such models really have: a bound above its limit is refused by many a provider."""
+STREAM_START_OUTPUT = 4096
+"""What a stream holds at most before it begins: its hold grows with it, so that it need not keep others waiting."""
 _DECAY = 0.98
 _MOST_CAUTION = 8.0
 _LEAST_OUTPUT = 256.0
@@ -38,26 +44,52 @@ class Estimate(Struct, frozen=True):
     input_rate: int
     """Credits per RATE_UNITS."""
     output_rate: int
+    most_tokens: int | None
+    """What the caller's bound or the model's own allows over all choices; None when neither is known."""
+    is_guess: bool
+    """Whether the caller gave no bound, so that the output may exceed the estimate."""
 
     @property
     def ask(self) -> Credits:
         """Credits that pay for all of it."""
-        return self._cost(self.output_tokens)
+        return self.cost(self.output_tokens)
 
     @property
     def least(self) -> Credits:
         """Credits that pay for the input and one token per choice."""
-        return self._cost(min(self.choices, self.output_tokens))
+        return self.cost(min(self.choices, self.output_tokens))
 
-    def output_for(self, amount_credits: int) -> int | None:
-        """Return how many output tokens per choice an amount pays for; None when output costs nothing."""
+    @property
+    def at_most(self) -> Credits:
+        """Credits that pay for the longest answer, or for a long one where the model's limit is not known."""
+        most = ASSUMED_MOST_OUTPUT * self.choices if self.most_tokens is None else self.most_tokens
+        return self.cost(max(most, self.output_tokens))
+
+    @property
+    def cost_of_a_token(self) -> Credits:
+        """Credits that pay for one more token of output."""
+        return scaled(self.output_rate)
+
+    def cost(self, output_tokens: int) -> Credits:
+        """Credits that pay for the input and so much output."""
+        return scaled(self.input_tokens * self.input_rate + output_tokens * self.output_rate)
+
+    def tokens_for(self, amount_credits: int) -> int | None:
+        """Return how many output tokens over all choices an amount pays for; None when output costs nothing."""
         if self.output_rate == 0:
             return None
         rest = amount_credits * RATE_UNITS - self.input_tokens * self.input_rate
-        return max(1, rest // self.output_rate // self.choices)
+        return max(self.choices, rest // self.output_rate)
 
-    def _cost(self, output_tokens: int) -> Credits:
-        return scaled(self.input_tokens * self.input_rate + output_tokens * self.output_rate)
+    def output_for(self, amount_credits: int) -> int | None:
+        """Return how many output tokens per choice an amount pays for; None when output costs nothing."""
+        tokens = self.tokens_for(amount_credits)
+        return None if tokens is None else tokens // self.choices
+
+    def at(self, rates: Rates) -> "Estimate":
+        """Return the same estimate at the rates of the offer that answered."""
+        input_rate, output_rate = _dearest(rates.by_meter, _INPUTS), _dearest(rates.by_meter, _OUTPUTS)
+        return replace(self, input_rate=input_rate, output_rate=output_rate)
 
 
 class _Recent:
@@ -101,12 +133,23 @@ class Estimator:
             tokens = model.context_tokens
         if recent.caution != 1.0:
             tokens = int(tokens * recent.caution)
-        output = call.max_tokens
+        output = most = call.max_tokens
         if output is None:
             output = int(recent.output * 1.25)
-            if model.output_tokens is not None:
-                output = min(output, model.output_tokens)
-        return Estimate(tokens, output * call.choices, call.choices, recent.input_rate, recent.output_rate)
+            if call.is_streaming:
+                output = min(output, STREAM_START_OUTPUT)
+            most = model.output_tokens
+            if most is not None:
+                output = min(output, most)
+        return Estimate(
+            tokens,
+            output * call.choices,
+            call.choices,
+            recent.input_rate,
+            recent.output_rate,
+            None if most is None else most * call.choices,
+            call.max_tokens is None,
+        )
 
     def learn(self, model: Model, usage: Usage, *, fell_short: bool) -> None:
         """Take in what a call used: outputs are remembered and fade; a hold that fell short raises the next ones."""

@@ -7,13 +7,15 @@ from modelport.catalogue.facts import Model, Offer, Rates
 from modelport.core.clock import Clock
 from modelport.core.errors import Problem
 from modelport.keys.key import Key
-from modelport.ledger.records import Attempt, CallRecord
+from modelport.ledger.records import Attempt, CallRecord, CallStatus
 from modelport.operations.usage import NOTHING_USED, Usage
 from modelport.pricing.charge import charge
 from modelport.serving.exchange import ChatRequest
 
 CLIENT_LEFT = 499
 """The status on the row of a call whose caller left before the end; nobody receives it."""
+OUT_OF_CREDIT = "OutOfCredit"
+"""The error on the row of a stream that ended, properly, where its money did."""
 MAX_DROPPED = 50
 MAX_NAME = 100
 
@@ -50,6 +52,10 @@ class Notes:
         """The row of a call that was answered to its end."""
         return self._row(usage, 200, None, on_house=False)
 
+    def ran_out(self, usage: Usage) -> CallRecord:
+        """The row of a stream that ended, whole as far as it goes, because its money was used up."""
+        return self._row(usage, 200, OUT_OF_CREDIT, on_house=False, status="succeeded")
+
     def cut(self, usage: Usage, problem: Problem) -> CallRecord:
         """The row of a stream that we or the provider cut: the house bears its cost."""
         return self._row(usage, 200, type(problem).__name__, on_house=True)
@@ -62,7 +68,9 @@ class Notes:
         """The row of a call that was refused or not answered; it costs nothing."""
         return self._row(NOTHING_USED, http_status, type(problem).__name__, on_house=False)
 
-    def _row(self, usage: Usage, http_status: int, error: str | None, *, on_house: bool) -> CallRecord:
+    def _row(
+        self, usage: Usage, http_status: int, error: str | None, *, on_house: bool, status: CallStatus = "failed"
+    ) -> CallRecord:
         request, offer, key = self.request, self.offer, self.key
         rates: Mapping[str, int] = self.rates.by_meter if self.rates is not None else {}
         return CallRecord(
@@ -81,7 +89,7 @@ class Notes:
             provider=offer.provider.id if offer is not None else None,
             upstream_model=offer.upstream if offer is not None else None,
             is_streaming=self.is_streaming,
-            status="succeeded" if error is None else "failed",
+            status="succeeded" if error is None else status,
             http_status=http_status,
             error=error,
             usage=usage.by_meter,
