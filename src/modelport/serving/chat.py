@@ -131,6 +131,8 @@ class ServeChat:
                 if advance.is_over:
                     success.answer.stop()
                     return advance.problem
+                if stream.problem is not None:
+                    success.answer.stop()
                 if stream.is_done or stream.problem is not None:
                     break
                 data = await success.answer.some()
