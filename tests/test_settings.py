@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tools.configuration_page import PAGE, page
 
-from modelport.settings import SettingsInvalid, documented, load, provider_secret
+from modelport.settings import SettingsInvalid, documented, load, provider_secret, unknown_variables
 
 
 def test_every_setting_is_in_the_documented_table() -> None:
@@ -77,3 +77,75 @@ def test_a_blank_credential_counts_as_none() -> None:
 def test_the_data_folder_is_absolute_from_the_first_moment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     assert load({"MODELPORT_DATA_DIR": "here"}).data_dir == tmp_path / "here"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("PORT", "abc", 'expected whole number, received "abc"'),
+        ("PORT", "70000", 'at most 65535, received "70000"'),
+        ("LOG_LEVEL", "loud", "expected one of debug, info, warning, error"),
+        ("ENGINE_PRELOAD", "maybe", "expected true or false"),
+        ("PUBLIC_URL", "ftp://models.example.com", "https://models.example.com"),
+        ("PUBLIC_URL", "https://models.example.com/?a=b", "without query"),
+        ("PUBLIC_URL", "https://", "an address"),
+        ("PUBLIC_URL", "https://models.example.com:x", "an address"),
+        ("TRUSTED_PROXIES", "127.0.0.1,10.0.0", "'10.0.0' is none"),
+        ("EGRESS_ALLOW", "everything", "10.0.0.0/8"),
+        ("EGRESS_PORTS", "80,x", "ports from 1 to 65535"),
+        ("EGRESS_PORTS", "0", "ports from 1 to 65535"),
+        ("EGRESS_CA_FILE", "/nonexistent.pem", "No such file"),
+        ("EGRESS_HTTP_PROXY", "https://proxy", "http://proxy.example.com:3128"),
+        ("MONEY_FIRST_CREDIT_USD", "lots", "5 or 0.25"),
+        ("MONEY_FIRST_CREDIT_USD", "-1", "5 or 0.25"),
+        ("MONEY_FIRST_CREDIT_USD", "NaN", "5 or 0.25"),
+        ("SERVER_CORS_ORIGIN", "app.example.com", "https://app.example.com"),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_name_and_what_was_expected(
+    variable: str, value: str, told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsInvalid) as refused:
+        load({f"MODELPORT_{variable}": value}, given={"data_dir": tmp_path})
+    assert f"(MODELPORT_{variable})" in refused.value.message
+    assert told in refused.value.message
+
+
+def test_a_public_address_may_have_a_path(tmp_path: Path) -> None:
+    settings = load({"MODELPORT_PUBLIC_URL": "https://example.com/models/"}, given={"data_dir": tmp_path})
+    assert settings.public_url == "https://example.com/models/"
+
+
+def test_the_password_of_a_proxy_is_not_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingsInvalid) as refused:
+        load({"HTTPS_PROXY": "socks5://me:hush@proxy"}, given={"data_dir": tmp_path})
+    assert "(HTTPS_PROXY)" in refused.value.message
+    assert "hush" not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("prot = 1\n", "no setting 'prot'; did you mean 'port'?"),
+        ("[money]\nhold_wiat_s = 1\n", "'money.hold_wiat_s'; did you mean 'money.hold_wait_s'?"),
+        ("money = 3\n", "'money' is a section, write [money]"),
+        ('[money]\nhold_wait_s = "x"\n', 'expected number, received "x"'),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_told_with_the_file(text: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "modelport.toml").write_text(text)
+    with pytest.raises(SettingsInvalid) as refused:
+        load({}, given={"data_dir": tmp_path})
+    assert str(tmp_path / "modelport.toml") in refused.value.message
+    assert told in refused.value.message
+
+
+def test_a_section_that_is_none_is_told_where_a_variable_wants_into_it(tmp_path: Path) -> None:
+    (tmp_path / "modelport.toml").write_text("money = 3\n")
+    with pytest.raises(SettingsInvalid, match="'money' is a section"):
+        load({"MODELPORT_MONEY_DRAIN_S": "1"}, given={"data_dir": tmp_path})
+
+
+def test_variables_that_are_no_settings_are_listed() -> None:
+    names = ["MODELPORT_PORT", "MODELPORT_PROT", "MODELPORT_KEY", "MODELPORT_CONFIG", "MODELPORT_TEST_ALL", "PATH"]
+    assert unknown_variables(dict.fromkeys(names, "1")) == ["MODELPORT_PROT"]

@@ -16,7 +16,8 @@ Every setting can be given in three places; the first that has it wins:
 3. a TOML file: `DATA_DIR/modelport.toml`, or the file that `--config` or `MODELPORT_CONFIG` names.
 
 A key with a dot stands in a section of the file: `money.hold_wait_s` is `hold_wait_s` below `[money]`. Lists are
-separated by commas in a variable. A value that cannot be read stops the start with a message that names it.
+separated by commas in a variable. A value that cannot be read, or a key of the file that does not exist, stops the
+start with a message that names it; a variable `MODELPORT_…` that is no setting is only warned of.
 
 ```toml
 port = 8080
@@ -58,7 +59,7 @@ def shown(default: object) -> str:
     if isinstance(default, tuple):
         return "`" + ", ".join(map(str, cast(tuple[object, ...], default))) + "`"
     if isinstance(default, bool):
-        return "`yes`" if default else "`no`"
+        return "`true`" if default else "`false`"
     return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
 
 

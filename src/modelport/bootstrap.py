@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import secrets
@@ -20,6 +21,7 @@ from modelport.api.protocol import Limits
 from modelport.api.request import Bodies
 from modelport.api.server import serve
 from modelport.api.table import all_routes
+from modelport.api.v1.about import AboutRoutes
 from modelport.api.v1.billing import BillingRoutes
 from modelport.api.v1.chat import ChatRoutes
 from modelport.api.v1.health import HealthRoutes
@@ -61,6 +63,7 @@ _log = logging.getLogger(__name__)
 WEIGHTS_FOLDER = "weights"
 _FOLLOW_S = 0.1
 _WATCH_S = 0.5
+_LOOK_S = 5.0
 
 T = TypeVar("T")
 
@@ -107,16 +110,40 @@ class Office:
             move(connection, now_ms, WORLD_ACCOUNT, account_id, amount, "BONUS", None, now_ms)
 
 
+class FolderUnusable(Problem):
+    """The data folder, or a file in it, cannot be made, read or written."""
+
+    def __init__(self, folder: Path, error: OSError) -> None:
+        where = f" ({error.filename})" if error.filename and str(error.filename) != str(folder) else ""
+        super().__init__(
+            f"the data folder '{folder}' cannot be used: {error.strerror or error}{where}; let this user write there, "
+            "or choose another folder with --data-dir"
+        )
+
+
+@contextlib.contextmanager
+def usable_folder(folder: Path) -> Generator[None]:
+    """Make the folder if it is missing; what the system refuses there is told as `FolderUnusable`."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        yield
+    except OSError as error:
+        raise FolderUnusable(folder, error) from error
+
+
 @contextlib.contextmanager
 def office(settings: Settings) -> Generator[Office]:
-    """Open the data folder for a command; the schema is brought up to date first."""
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Open the data folder for a command; the schema is brought up to date first. Raises `FolderUnusable`."""
+    with usable_folder(settings.data_dir):
+        server = server_secrets(settings.data_dir, settings.secret)
     url = sqlite_url(settings.data_dir)
     migrate(url)
     database = Database(url, settings.storage.durability)
     try:
         keys = Keys(database)
-        hasher = KeyHasher(server_secrets(settings.data_dir, settings.secret))
+        hasher = KeyHasher(server)
         yield Office(database, Accounts(database), keys, KeyIssuer(keys, hasher))
     finally:
         database.close()
@@ -129,6 +156,8 @@ class CatalogueInForce:
     settings: Settings
     catalogue: Catalogue
     router: Router
+    rejected: str | None = field(default=None, init=False)
+    """Why the newest files are not in force, if they are not."""
     _seen: tuple[tuple[str, int, int], ...] = field(default=(), init=False)
 
     def current(self) -> Router:
@@ -146,8 +175,10 @@ class CatalogueInForce:
         try:
             catalogue = load_catalogue(self.settings)
         except CatalogueInvalid as problem:
+            self.rejected = f"rejected: {problem.faults[0]}" if problem.faults else f"rejected: {problem.message}"
             _log.error("the catalogue was not reloaded, the old one stays in force: %s", problem.message)
             return
+        self.rejected = None
         if catalogue.hash != self.catalogue.hash:
             self.catalogue, self.router = catalogue, router_for(catalogue)
             _log.info("the catalogue was reloaded: %d models", len(catalogue.models()))
@@ -166,10 +197,11 @@ def _signature(folder: Path) -> tuple[tuple[str, int, int], ...]:
 async def gateway(settings: Settings) -> AsyncGenerator[App]:
     """Build the gateway over its data folder, which it holds alone; on the way out everything is closed and returned.
 
-    Raises `FolderInUse`, `MigrationFailed`, `CatalogueInvalid`, `SettingsInvalid`.
+    Raises `FolderUnusable`, `FolderInUse`, `MigrationFailed`, `CatalogueInvalid`, `SettingsInvalid`.
     """
     async with AsyncExitStack() as stack:
-        stack.enter_context(locked_folder(settings.data_dir))
+        with usable_folder(settings.data_dir):
+            stack.enter_context(locked_folder(settings.data_dir))
         desk = stack.enter_context(office(settings))
         reclaim_all(desk.database)
         catalogue = load_catalogue(settings)
@@ -190,13 +222,14 @@ async def gateway(settings: Settings) -> AsyncGenerator[App]:
         await stack.enter_async_context(_background(follower.follow(), _watch(in_force, providers)))
         if settings.engine.preload:
             await engines.preload(settings.engine.default_model)
+        new_id = IdSource()
         chat = ServeChat(
             routes=in_force,
             ledger=book,
             upstream=providers,
             estimator=Estimator(),
             clock=clock,
-            new_id=IdSource(),
+            new_id=new_id,
             status_of=status_of,
             drain_s=settings.money.drain_s,
         )
@@ -214,6 +247,7 @@ def _app(
 ) -> App:
     links = Links(settings.public_url, _networks(settings.trusted_proxies))
     routes = all_routes(
+        about=AboutRoutes(links),
         chat=ChatRoutes(chat),
         models=ModelRoutes(
             lambda: in_force.catalogue,
@@ -223,7 +257,7 @@ def _app(
         ),
         keys=KeyRoutes(desk.keys, desk.issuer, ring, clock, asyncio.to_thread),
         billing=BillingRoutes(store, desk.accounts, clock, asyncio.to_thread),
-        health=HealthRoutes(),
+        health=HealthRoutes(_Readiness(desk.database).reason, lambda: in_force.rejected),
     )
     return App(
         routes,
@@ -232,11 +266,12 @@ def _app(
         links=links,
         clock=clock,
         bodies=Bodies(settings.server.max_body_bytes),
+        new_inference_id=chat.new_id,
     )
 
 
 async def run(settings: Settings, greet: Callable[[str], None]) -> None:
-    """Serve until a signal; `greet` is told the public address once connections are taken. Raises `OSError`."""
+    """Serve until a signal; `greet` is told the address that is listened on. Raises `CannotListen` and as `gateway`."""
     async with gateway(settings) as app:
         limits = Limits(
             header_s=settings.server.header_timeout_s,
@@ -248,7 +283,7 @@ async def run(settings: Settings, greet: Callable[[str], None]) -> None:
 
         def started(host: str, port: int) -> None:
             shown = f"[{host}]" if ":" in host else host
-            greet(settings.public_url or f"http://{shown}:{port}")
+            greet(f"http://{shown}:{port}")
 
         await serve(
             app,
@@ -265,6 +300,32 @@ def _secrets(catalogue: Catalogue) -> dict[str, Secret]:
     """Read the credentials of all providers from the environment, by provider id."""
     named = {one.id: one.secret_env for one in catalogue.providers() if one.secret_env is not None}
     return {name: secret for name, variable in named.items() if (secret := provider_secret(variable)) is not None}
+
+
+@dataclass(slots=True)
+class _Readiness:
+    """Says whether the database can be read; at most one look is under way, however many ask."""
+
+    database: Database
+    _looking: asyncio.Task[str | None] | None = field(default=None, init=False)
+
+    async def reason(self) -> str | None:
+        """Say why calls cannot be served now; None when they can."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(asyncio.to_thread(self._look))
+        try:
+            async with asyncio.timeout(_LOOK_S):
+                return await asyncio.shield(self._looking)
+        except TimeoutError:
+            return f"the database did not answer within {_LOOK_S:g} s: check the disk of the data folder"
+
+    def _look(self) -> str | None:
+        try:
+            with self.database.read() as connection:
+                stored_balance(connection, WORLD_ACCOUNT)
+        except Problem as problem:
+            return f"the database cannot be read: {problem.message}"
+        return None
 
 
 @dataclass(slots=True)

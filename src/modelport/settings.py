@@ -1,23 +1,38 @@
 """Settings: environment variables and one TOML file. The one place that reads the environment."""
 
+import difflib
 import os
+import re
+import ssl
 import tomllib
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
+from modelport.core.credits import from_usd
 from modelport.core.errors import Problem, Secret
+from modelport.upstream.proxies import parse_proxies
 
 PREFIX = "MODELPORT_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 FILE_NAME = "modelport.toml"
 SECTIONS = ("server", "storage", "money", "egress", "engine")
 
+GUIDE = "see docs/configuration.md"
+CREDIT_MAX_USD = 1_000_000_000
+_ALSO_KNOWN = frozenset({CONFIG_VARIABLE, f"{PREFIX}KEY", f"{PREFIX}URL"})
+"""Variables that are no settings: the guides and scripts of callers use them."""
+_ALSO_KNOWN_PREFIX = f"{PREFIX}TEST_"
+
 Positive = Annotated[float, Meta(gt=0)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
 Count = Annotated[int, Meta(ge=1)]
 
 
@@ -64,7 +79,7 @@ class Egress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         tuple[str, ...],
         Meta(description="Address ranges that callers' URLs may point to although they are not public (CIDR)."),
     ] = ()
-    ports: Annotated[tuple[int, ...], Meta(description="Ports that callers' URLs may name.")] = (80, 443)
+    ports: Annotated[tuple[Port, ...], Meta(description="Ports that callers' URLs may name.")] = (80, 443)
     trust_proxy: Annotated[
         bool, Meta(description="Fetch callers' URLs through the proxy, which then has to refuse private addresses.")
     ] = False
@@ -151,6 +166,24 @@ def _documented(section: type[msgspec.Struct], path: tuple[str, ...]) -> Iterato
         yield Documented(variable, ".".join(names), field.default, description, get_args(field.type)[0])
 
 
+class _Source(msgspec.Struct, frozen=True):
+    """Where values came from, to name the place of a wrong one."""
+
+    keys: frozenset[str]
+    """Those that the environment gave; the others came from the file, or from the command line."""
+    file: Path
+    inherited: Mapping[str, str]
+    """Keys that were taken from the usual variables of other programs, with their names."""
+
+    def name(self, key: str) -> str:
+        """Name a setting as the operator wrote it."""
+        if key in self.inherited:
+            return f"setting '{key}' ({self.inherited[key]})"
+        variable = PREFIX + key.replace(".", "_").upper()
+        where = "" if key in self.keys or not self.file.exists() else f" in {self.file}"
+        return f"setting '{key}' ({variable}){where}"
+
+
 def load(
     environment: Mapping[str, str] = os.environ,
     file: Path | None = None,
@@ -164,19 +197,43 @@ def load(
     variables = _from_environment(environment)
     data_dir = Path(str(chosen.get("data_dir") or variables.get("data_dir") or Settings().data_dir))
     named = file or (Path(environment[CONFIG_VARIABLE]) if environment.get(CONFIG_VARIABLE) else None)
-    tree = _from_file(named or data_dir / FILE_NAME, is_required=named is not None)
+    path = named or data_dir / FILE_NAME
+    tree = _from_file(path, is_required=named is not None)
     for name, value in {**variables, **chosen}.items():
-        *path, last = name.split(".")
+        *sections, last = name.split(".")
         target = tree
-        for part in path:
-            target = cast(dict[str, object], target.setdefault(part, {}))
+        for section in sections:
+            inner = target.setdefault(section, {})
+            if not isinstance(inner, dict):
+                raise SettingsInvalid(f"{path}: '{section}' is a section, write [{section}]; {GUIDE}")
+            target = cast(dict[str, object], inner)
         target[last] = value
-    egress = cast(dict[str, object], tree.setdefault("egress", {}))
-    for name in ("https_proxy", "http_proxy", "no_proxy"):
-        inherited = environment.get(name.upper()) or environment.get(name)
-        if inherited and name not in egress:
-            egress[name] = inherited
-    return _converted(tree)
+    inherited = _inherit_proxies(tree, environment)
+    return _converted(tree, _Source(frozenset({*variables, *chosen}), path, inherited))
+
+
+def _inherit_proxies(tree: dict[str, object], environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Take proxies from the usual variables where no setting names one; return which were taken from where."""
+    egress = tree.setdefault("egress", {})
+    taken: dict[str, str] = {}
+    if isinstance(egress, dict):
+        section = cast(dict[str, object], egress)
+        for name in ("https_proxy", "http_proxy", "no_proxy"):
+            variable = name.upper() if environment.get(name.upper()) else name
+            if environment.get(variable) and name not in section:
+                section[name] = environment[variable]
+                taken[f"egress.{name}"] = variable
+    return taken
+
+
+def unknown_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """List variables that look like settings and are none."""
+    known = {line.variable for line in documented()} | _ALSO_KNOWN
+    return sorted(
+        name
+        for name in environment
+        if name.startswith(PREFIX) and name not in known and not name.startswith(_ALSO_KNOWN_PREFIX)
+    )
 
 
 def provider_secret(variable: str, environment: Mapping[str, str] = os.environ) -> Secret | None:
@@ -203,24 +260,144 @@ def _split(value: str) -> list[str]:
 def _from_file(path: Path, *, is_required: bool) -> dict[str, object]:
     try:
         return tomllib.loads(path.read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if is_required:
             raise SettingsInvalid(f"the settings file {path} does not exist: correct {CONFIG_VARIABLE}") from None
         return {}
+    except OSError as error:
+        raise SettingsInvalid(f"the settings file {path} cannot be read: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsInvalid(f"the settings file {path} is not TOML: {error}") from None
 
 
-def _converted(tree: Mapping[str, object]) -> Settings:
+def _converted(tree: Mapping[str, object], source: _Source) -> Settings:
     try:
         settings = msgspec.convert(tree, Settings, strict=False, dec_hook=_hook)
     except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$.")
-        key = where.rstrip("`") or "settings"
-        variable = PREFIX + key.replace(".", "_").upper()
-        raise SettingsInvalid(f"setting '{key}' ({variable}): {what}; see docs/configuration.md") from None
+        raise SettingsInvalid(_told(str(error), tree, source)) from None
+    _check(settings, source)
     # Parts of it are handed to programs that run elsewhere, such as pip.
     return msgspec.structs.replace(settings, data_dir=settings.data_dir.absolute())
+
+
+def _told(error: str, tree: Mapping[str, object], source: _Source) -> str:
+    """Turn the decoder's message into ours."""
+    what, _, where = error.partition(" - at `$.")
+    what, key = what.removesuffix(" - at `$`"), where.rstrip("`").partition("[")[0]
+    if (unknown := _UNKNOWN_KEY.fullmatch(what)) is not None:
+        name = ".".join(filter(None, (key, unknown[1])))
+        near = difflib.get_close_matches(name, [line.key for line in documented()], 1)
+        hint = f"did you mean '{near[0]}'? " if near else ""
+        return f"{source.file}: there is no setting '{name}'; {hint}{GUIDE[0].upper()}{GUIDE[1:]}"
+    line = next((line for line in documented() if line.key == key), None)
+    if line is None:
+        return f"{source.file}: '{key}' is a section, write [{key}]; {GUIDE}"
+    expected = f"one of {type_name(line.type)}" if get_origin(line.type) is Literal else type_name(line.type)
+    if line.key == "egress.ports":
+        expected = "list of ports from 1 to 65535"
+    elif (bound := _BOUND.search(what)) is not None:
+        expected = f"{expected} {_BOUNDS[bound[1]]} {bound[2].removesuffix('.0')}"
+    received = "" if line.type is Secret else f", received {_shown(_value_at(tree, key))}"
+    return f"{source.name(key)}: expected {expected.replace('`', '')}{received}; {GUIDE}"
+
+
+_UNKNOWN_KEY = re.compile(r"Object contains unknown field `(.+)`")
+_BOUND = re.compile(r"(>=|<=|>|<) (-?[0-9.]+)`?$")
+_BOUNDS = {">=": "at least", "<=": "at most", ">": "above", "<": "below"}
+
+
+def _value_at(tree: Mapping[str, object], key: str) -> object:
+    found: object = tree
+    for name in key.split("."):
+        found = cast(Mapping[str, object], found).get(name) if isinstance(found, dict) else None
+    return found
+
+
+def _shown(value: object) -> str:
+    text = msgspec.json.encode(value, enc_hook=str).decode()
+    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}…"
+
+
+_SHOWN_MAX = 100
+
+
+def _check(settings: Settings, source: _Source) -> None:
+    """Raise `SettingsInvalid` for a value that has the right type and still cannot work."""
+    for line in documented():
+        check = _CHECKS.get(line.key)
+        value: object = settings
+        for name in line.key.split("."):
+            value = getattr(value, name)
+        if check is None or value is None or (fault := check(value)) is None:
+            continue
+        received = "" if line.key in _SECRET_KEYS else f", received {_shown(value)}"
+        raise SettingsInvalid(f"{source.name(line.key)}: expected {fault}{received}; {GUIDE}")
+
+
+def _public_url(value: str) -> str | None:
+    """A path is allowed: a gateway may be one part of a site."""
+    expected = "an address such as https://models.example.com, without query and fragment"
+    try:
+        parts = urlsplit(value)
+        is_fine = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        return expected
+    is_bare = not any(mark in value for mark in "?#@") and value.isascii() and value.isprintable() and " " not in value
+    return None if is_fine and is_bare else expected
+
+
+def _networks(values: tuple[str, ...]) -> str | None:
+    for value in values:
+        try:
+            ip_network(value, strict=False)
+        except ValueError:
+            return f"addresses or ranges such as 10.0.0.0/8 ('{value[:_SHOWN_MAX]}' is none)"
+    return None
+
+
+def _proxy(value: str) -> str | None:
+    try:
+        parse_proxies(value, None, None)
+    except ValueError:
+        return "an address such as http://proxy.example.com:3128 (TLS to a proxy is not spoken)"
+    return None
+
+
+def _ca_file(value: Path) -> str | None:
+    try:
+        ssl.create_default_context(cafile=value)
+    except (OSError, ssl.SSLError) as error:
+        return f"a readable PEM file of certificates ({error.strerror or error})"
+    return None
+
+
+def _amount(value: str) -> str | None:
+    try:
+        amount = Decimal(value)
+        is_fine = 0 <= amount <= CREDIT_MAX_USD
+        from_usd(amount)
+    except (InvalidOperation, ValueError):
+        is_fine = False
+    return None if is_fine else f"an amount in US dollars such as 5 or 0.25, at most {CREDIT_MAX_USD}"
+
+
+def _origin(value: str) -> str | None:
+    return None if _ORIGIN.fullmatch(value) else "* or an origin such as https://app.example.com"
+
+
+_ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[A-Za-z0-9.:_\[\]-]+")
+_SECRET_KEYS = frozenset({"egress.https_proxy", "egress.http_proxy"})
+_CHECKS: Mapping[str, Callable[[Any], str | None]] = {
+    "public_url": _public_url,
+    "trusted_proxies": _networks,
+    "server.cors_origin": _origin,
+    "money.first_credit_usd": _amount,
+    "egress.allow": _networks,
+    "egress.https_proxy": _proxy,
+    "egress.http_proxy": _proxy,
+    "egress.ca_file": _ca_file,
+}
+"""What a value must be beyond its type: each returns what was expected, or None."""
 
 
 def _hook(kind: type, value: object) -> object:
@@ -239,5 +416,5 @@ def type_name(kind: object) -> str:
         return ", ".join(f"`{item}`" for item in get_args(kind))
     if get_origin(kind) is tuple:
         return "list"
-    names = {str: "text", int: "whole number", float: "number", bool: "yes/no", Path: "path", Secret: "secret"}
+    names = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path", Secret: "secret"}
     return names[cast(type, kind)]

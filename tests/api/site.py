@@ -16,6 +16,7 @@ from modelport.api.protocol import Limits
 from modelport.api.request import Bodies
 from modelport.api.server import listening
 from modelport.api.table import all_routes
+from modelport.api.v1.about import AboutRoutes
 from modelport.api.v1.billing import BillingRoutes
 from modelport.api.v1.chat import ChatRoutes
 from modelport.api.v1.health import HealthRoutes
@@ -116,6 +117,7 @@ class Site:
     cors: Cors = field(default_factory=Cors)
     bodies: Bodies = field(default_factory=Bodies)
     not_ready: str | None = None
+    stale: str | None = None
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
     host: str = ""
     port: int = 0
@@ -146,11 +148,12 @@ class Site:
             return self.not_ready
 
         routes = all_routes(
+            about=AboutRoutes(self.links),
             chat=ChatRoutes(serve),
             models=ModelRoutes(lambda: CATALOGUE, lambda model: None, self.links, self.clock),
             keys=KeyRoutes(self.keys, self.issuer, self.ring, self.clock, run_at_once),
             billing=BillingRoutes(self.balances, Accounts(), self.clock, run_at_once),
-            health=HealthRoutes(reason),
+            health=HealthRoutes(reason, lambda: self.stale),
         )
         return App(
             routes,

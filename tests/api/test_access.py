@@ -85,3 +85,17 @@ async def test_a_refused_credential_says_where_keys_are_made() -> None:
             assert answer.status_code == 401
             assert f"{site.url}/app/keys" in answer.json()["message"]
             assert answer.json()["error"]["type"] == "authentication_error"
+
+
+@pytest.mark.parametrize("credential", [{}, bearer("f" * 32)])
+async def test_a_refused_inference_call_has_an_id_too(credential: dict[str, str]) -> None:
+    site = Site()
+    async with site.running() as client:
+        answer = await client.post("/v1/chat/completions", json={}, headers=credential)
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert len(answer.headers["x-inference-id"]) == 21
+        management = await client.post("/v1/chat/completions", json={}, headers=bearer(site.management))
+        assert management.status_code == 403
+        assert management.headers["x-inference-id"] != answer.headers["x-inference-id"]
+        assert "x-inference-id" not in (await client.get("/v1/key", headers=credential)).headers

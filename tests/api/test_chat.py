@@ -197,3 +197,13 @@ async def test_a_stream_that_fails_before_its_first_piece_is_a_plain_error() -> 
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["x-inference-id"] == "i" * 21
     assert answer.json()["error"]["code"] == "provider_cut_short"
+
+
+@pytest.mark.parametrize("kind", ["text/html", "application/xml", "text/xml; charset=utf-8", "multipart/form-data"])
+async def test_a_body_of_a_type_that_cannot_be_json_is_refused(kind: str) -> None:
+    site = Site()
+    async with site.running() as client:
+        headers = {**bearer(site.regular), "content-type": kind}
+        answer = await client.post("/v1/chat/completions", content=b"{}", headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (415, "unsupported_content")
+    assert site.chats == []

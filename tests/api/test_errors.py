@@ -13,6 +13,7 @@ from modelport.api import problems as http
 from modelport.api.errors import (
     RULES,
     Occasion,
+    code_of,
     error_json,
     error_type,
     refusal,
@@ -20,6 +21,7 @@ from modelport.api.errors import (
     sse_error,
     status_of,
 )
+from modelport.catalogue.problems import RetiredModel, UnknownModel
 from modelport.core.credits import Credits
 from modelport.core.errors import InvalidBody, Problem
 from modelport.dialects.wire import UpstreamFault
@@ -159,7 +161,7 @@ def problems() -> set[type[Problem]]:
     return found - {Problem}
 
 
-NEVER_TOLD = {"AlreadySettled", "UnknownAccount", "AccountExists", "CatalogueInvalid"}
+NEVER_TOLD = {"CannotListen", "AlreadySettled", "UnknownAccount", "AccountExists", "CatalogueInvalid"}
 
 
 def test_every_problem_that_a_call_can_meet_has_a_rule() -> None:
@@ -177,3 +179,57 @@ def test_messages_name_the_rule_of_the_nearest_class() -> None:
         pass
 
     assert rule_for(Stalled("x")) is RULES[ports.IdleTimeout]
+
+
+REFUSED = '{"error":{"message":"no such key","type":"invalid_request_error","code":"invalid_api_key"}}'
+
+
+@pytest.mark.parametrize("status", [404, 408, 413, 429, 500, 503, 504, 529])
+def test_of_a_failed_provider_only_its_sentence_is_told(status: int) -> None:
+    told = refusal(UpstreamFault(status, f"{status} {REFUSED}", retryable=True), ROOT)
+    assert told.message.endswith("no such key")
+    assert b"invalid_request_error" not in error_json(told, OCCASION)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"type":"invalid_request_error","message":"broken"}',
+        '[{"error":{"message":"broken"}}]',
+        '{"error":"broken"}',
+        '"broken"',
+    ],
+)
+def test_a_providers_sentence_is_found_in_every_form(said: str) -> None:
+    assert refusal(UpstreamFault(500, f"500 {said}", retryable=True), ROOT).message.endswith("said: broken")
+
+
+@pytest.mark.parametrize("said", ['{"error":{"type":"invalid_request_error","mess…', "[" * 5000, "{}", ""])
+def test_what_holds_no_sentence_is_told_without_the_words_of_a_bad_request(said: str) -> None:
+    fault = UpstreamFault(500, f"500 {said}", retryable=True)
+    body = error_json(refusal(fault, ROOT), OCCASION)
+    assert b"invalid_request_error" not in body
+    assert msgspec.json.decode(body)["statusCode"] == 500
+
+
+def test_a_refused_request_is_quoted_whole() -> None:
+    told = refusal(UpstreamFault(400, f"400 {REFUSED}", retryable=False), ROOT)
+    assert told.message == f"400 {REFUSED}"
+
+
+def test_a_path_does_not_bring_the_words_of_a_bad_request_either() -> None:
+    told = refusal(http.UnknownRoute("there is nothing at /invalid_request_error"), ROOT)
+    assert b"invalid_request_error" not in error_json(told, Occasion("/invalid_request_error", "id", 0))
+
+
+@pytest.mark.parametrize(
+    ("problem", "param"),
+    [(UnknownModel("x", ()), "model"), (RetiredModel("x", None), "model"), (http.UnknownRoute("x"), None)],
+)
+def test_an_unknown_model_names_its_field(problem: Problem, param: str | None) -> None:
+    assert refusal(problem, ROOT).param == param
+
+
+def test_a_row_can_keep_the_code_that_the_caller_saw() -> None:
+    for problem in (UnknownModel("x", ()), UpstreamFault(429, "slow", retryable=True), ports.CutShort("cut")):
+        assert code_of(problem) == refusal(problem, ROOT).code

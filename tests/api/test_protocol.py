@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import time
 from contextlib import suppress
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -324,8 +326,8 @@ async def test_an_offer_to_upgrade_is_answered_as_plain_http() -> None:
         ("GET http://here.example/healthz HTTP/1.1", 200),
         ("GET http://here.example/healthz?a=b HTTP/1.1", 200),
         ("OPTIONS * HTTP/1.1", 204),
-        ("GET http://here.example HTTP/1.1", 404),
-        ("CONNECT here.example:443 HTTP/1.1", 404),
+        ("GET http://here.example HTTP/1.1", 200),
+        ("CONNECT here.example:443 HTTP/1.1", 405),
         ("GET /%00%ff HTTP/1.1", 404),
         ("GET /healthz?" + "a" * 5000 + " HTTP/1.1", 200),
     ],
@@ -448,3 +450,34 @@ async def test_a_header_with_a_line_break_never_leaves() -> None:
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
             await read_answer(reader)
         writer.close()
+
+
+async def test_every_answer_is_dated() -> None:
+    site = Site()
+    async with site.running() as client:
+        answer = await client.get("/healthz")
+        reader, writer = await site.raw()
+        writer.write(b"nonsense\r\n\r\n")
+        refused = await reader.readuntil(b"\r\n\r\n")
+    assert abs(parsedate_to_datetime(answer.headers["date"]).timestamp() - time.time()) < 10
+    assert b"\r\ndate: " in refused
+
+
+async def test_a_request_without_a_host_is_refused_in_http_1_1_only() -> None:
+    site = Site()
+    async with site.running():
+        reader, writer = await site.raw()
+        writer.write(b"GET /healthz HTTP/1.1\r\n\r\n")
+        assert (await read_answer(reader))[0] == 400
+        reader, writer = await site.raw()
+        writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
+        assert (await read_answer(reader))[0] == 200
+
+
+async def test_a_method_that_http_does_not_know_is_refused_with_the_path() -> None:
+    site = Site()
+    async with site.running():
+        reader, writer = await site.raw()
+        writer.write(b"FOO /v1/models?x=1 HTTP/1.1\r\nhost: here.example\r\n\r\n")
+        status, _, body = await read_answer(reader)
+    assert (status, json.loads(body)["path"]) == (400, "/v1/models")

@@ -34,6 +34,7 @@ NOT_BUILT = [
     ("GET", "/v1/stt/s1"),
     ("POST", "/v1/ocr"),
     ("POST", "/v1/moderations"),
+    ("POST", "/v1/files"),
     ("GET", "/v2/usage"),
     ("GET", "/v2/usage/detail"),
     ("GET", "/v2/logs"),
@@ -55,7 +56,7 @@ async def test_a_documented_route_that_is_not_built_says_so_and_what_to_use(meth
     assert "use " in body["message"] or "ask " in body["message"]
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/nothing", "/v1/nothing", "/v1/chat", "/v2/billing/x", "/v1/key/x"])
+@pytest.mark.parametrize("path", ["/v1", "/nothing", "/v1/nothing", "/v1/chat", "/v2/billing/x", "/v1/key/x"])
 async def test_an_unknown_path_is_not_found(path: str) -> None:
     site = Site()
     async with site.running() as client:
@@ -79,8 +80,9 @@ async def test_a_wrong_method_names_the_right_ones(method: str, path: str, allow
     site = Site()
     async with site.running() as client:
         answer = await client.request(method, path)
-    assert answer.status_code == 405
-    assert set(answer.headers["allow"].split(", ")) == allowed
+        assert answer.status_code == 405
+        assert set(answer.headers["allow"].split(", ")) == {*allowed, "OPTIONS"}
+        assert (await client.options(path)).headers["allow"] == answer.headers["allow"]
 
 
 @pytest.mark.parametrize("path", ["/models", "/healthz", "/v1/key", "/v2/billing"])
@@ -120,3 +122,26 @@ async def test_the_messages_route_answers_errors_in_both_forms() -> None:
     assert body["type"] == "error"
     assert body["error"]["type"] == "api_error"
     assert body["statusCode"] == 501
+
+
+async def test_the_root_says_what_this_is_and_its_links_work() -> None:
+    site = Site()
+    async with site.running() as client:
+        told = (await client.get("/")).json()
+        assert told["name"] == "Modelport"
+        for name, link in told["links"].items():
+            answer = await client.request("OPTIONS" if name == "chat" else "GET", link)
+            assert answer.status_code in (200, 204)
+
+
+async def test_an_unknown_path_points_to_the_root() -> None:
+    site = Site()
+    async with site.running() as client:
+        assert f"{site.url}/ " in (await client.get("/nothing")).json()["message"]
+
+
+async def test_readiness_names_a_catalogue_that_was_rejected() -> None:
+    site = Site(stale="rejected: acme.toml: name: missing")
+    async with site.running() as client:
+        answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()["catalogue"]) == (200, "rejected: acme.toml: name: missing")

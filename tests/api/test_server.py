@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from modelport.api.protocol import Limits
-from modelport.api.server import listening, raise_file_limit, serve
+from modelport.api.server import CannotListen, listening, raise_file_limit, serve
 from modelport.keys.key import Key
 from modelport.serving.exchange import ChatRequest
 from modelport.serving.ports import Client
@@ -161,3 +161,12 @@ async def test_hundreds_of_idle_connections_cost_nobody_else_anything() -> None:
 @pytest.mark.long
 async def test_ten_thousand_idle_connections_cost_nobody_else_anything() -> None:
     await idle_connections(min(10_000, raise_file_limit() // 2 - 200))
+
+
+async def test_an_address_that_is_taken_is_named_with_the_reason() -> None:
+    site = Site()
+    async with site.running():
+        with pytest.raises(CannotListen, match=f"{site.port}: Address already in use") as refused:
+            async with listening(site.app(), site.host, site.port):
+                pass
+    assert "--port" in refused.value.message

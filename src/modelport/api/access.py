@@ -17,6 +17,7 @@ class Access:
 
 
 ACCESS: dict[str, Access] = {
+    "about": Access("anyone"),
     "health": Access("anyone"),
     "readiness": Access("anyone"),
     "models.list": Access("anyone"),

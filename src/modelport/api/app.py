@@ -17,12 +17,13 @@ from modelport.api.errors import (
     refusal,
 )
 from modelport.api.links import Links
-from modelport.api.problems import CallerLeft
+from modelport.api.problems import CallerLeft, MalformedRequest, NotBuilt, UnknownRoute, WrongMethod
 from modelport.api.request import Answer, Bodies, Request
 from modelport.api.request_ids import RequestIds
 from modelport.api.routes import Route, Router, is_messages, normal
 from modelport.core.clock import Clock, SystemClock
 from modelport.core.errors import Problem
+from modelport.core.ids import IdSource
 from modelport.keys.key import Key
 from modelport.serving.exchange import CallFailed
 
@@ -45,6 +46,8 @@ class App:
     clock: Clock = field(default_factory=SystemClock)
     bodies: Bodies = field(default_factory=Bodies)
     new_request_id: Callable[[], str] = field(default_factory=RequestIds)
+    new_inference_id: Callable[[], str] = field(default_factory=IdSource)
+    """For inference calls that are refused before serving gave them an id."""
     _router: Router = field(init=False)
 
     def __post_init__(self) -> None:
@@ -66,11 +69,11 @@ class App:
             more = ((b"x-inference-id", failed.inference_id.encode()),)
             await self._refuse(request, client, *self._told(request, failed.problem), more)
         except Problem as problem:
-            await self._refuse(request, client, *self._told(request, problem))
+            await self._refuse(request, client, *self._told(request, problem), self._inference_headers(request))
         except Exception:  # noqa: BLE001 - the outermost catch: logged, and told without details
             _log.exception("request %s failed unexpectedly", request.request_id)
             body = error_json(UNEXPECTED_REFUSAL, self._occasion(request))
-            await self._refuse(request, client, UNEXPECTED_REFUSAL, body)
+            await self._refuse(request, client, UNEXPECTED_REFUSAL, body, self._inference_headers(request))
         finally:
             if request.held_bytes:
                 self.bodies.release(request.held_bytes)
@@ -78,6 +81,8 @@ class App:
     async def _answer(self, request: Request) -> Answer | None:
         if request.method == "OPTIONS":
             return self._preflight(request)
+        if b"host" not in request.headers and request.scope.get("http_version") == "1.1":
+            raise MalformedRequest("the request has no Host header: HTTP/1.1 asks for one")
         found = self._router.find(request.method, request.path)
         operation = found.operation
         request.tail = found.tail
@@ -89,8 +94,16 @@ class App:
     def _preflight(self, request: Request) -> Answer:
         headers = list(self.cors.preflight(request.headers))
         if allowed := self._router.allowed(request.path):
-            headers.append((b"allow", ", ".join((*allowed, "OPTIONS")).encode()))
+            headers.append((b"allow", ", ".join(allowed).encode()))
         return Answer(204, headers=headers)
+
+    def _inference_headers(self, request: Request) -> Headers:
+        """Give an id to a call of an inference route that was refused before it had one."""
+        try:
+            operation = self._router.find(request.method, request.path).operation
+        except (UnknownRoute, NotBuilt, WrongMethod):
+            return []
+        return [(b"x-inference-id", self.new_inference_id().encode())] if operation.access.scope is not None else []
 
     async def _reply(self, client: AsgiClient, answer: Answer) -> None:
         await client.start(answer.status, answer.headers)

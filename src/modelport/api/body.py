@@ -1,8 +1,8 @@
 """Reads JSON bodies into closed structures, with messages that name what was expected and what came."""
 
 import re
-from collections.abc import Callable
-from typing import Protocol, TypeVar, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -18,19 +18,30 @@ _UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.+?)`(?: - at `\
 _MISSING = re.compile(r"Object missing required field `(?P<name>.+?)`(?: - at `\$\.?(?P<path>.*)`)?")
 
 
+_POSITION = re.compile(r"\[[^\]]*\]")
+_NO_CHOICES: Mapping[str, Sequence[str]] = {}
+
+
 class Decoder(Protocol[_T_co]):
     """Decodes JSON to one type."""
 
     def decode(self, buf: bytes, /) -> _T_co: ...
 
 
-def parse(body: bytes, decoder: Decoder[T]) -> T:
-    """Decode a body; raises `MalformedBody` for what is not JSON and `InvalidBody` for what does not match."""
+Choices = Mapping[str, Sequence[str]]
+"""Fields, list positions left out, and what they may hold."""
+
+
+def parse(body: bytes, decoder: Decoder[T], choices: Choices = _NO_CHOICES) -> T:
+    """Decode a body; raises `MalformedBody` for what is not JSON and `InvalidBody` for what does not match.
+
+    `choices` are told to whoever sends something else.
+    """
     _check_text(body)
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise invalid(str(error)) from None
+        raise invalid(str(error), choices) from None
     except msgspec.DecodeError as error:
         raise MalformedBody(f"Body validation error\nthe body is not JSON: {error}") from None
     except RecursionError:
@@ -47,8 +58,10 @@ def _check_text(body: bytes) -> None:
         raise MalformedBody(f"Body validation error\nthe body is not UTF-8: byte {error.start} is invalid") from None
 
 
-def invalid(text: str) -> InvalidBody:
+def invalid(text: str, choices: Choices = _NO_CHOICES) -> InvalidBody:
     """Turn the decoder's message into ours: `'limit.threshold': Expected number, received string`."""
+    if (found := _ENUM.fullmatch(text)) is not None:
+        return _unknown_value(found["path"] or "", found["got"], choices)
     for pattern, render in _RENDERINGS:
         found = pattern.fullmatch(text)
         if found is not None:
@@ -65,9 +78,10 @@ def _expected(found: re.Match[str]) -> tuple[str, str | None]:
     return f"'{path}': Expected {wanted}, received {_words(found['got'])}", path
 
 
-def _enum(found: re.Match[str]) -> tuple[str, str | None]:
-    path = cast("str | None", found["path"])
-    return f"'{path}': Unknown value, received {found['got']}", path
+def _unknown_value(path: str, got: str, choices: Choices) -> InvalidBody:
+    allowed = choices.get(_POSITION.sub("", path))
+    known = f": use {', '.join(allowed)}" if allowed else ""
+    return InvalidBody((f"'{path}': Unknown value, received {got}{known}",), path or None)
 
 
 def _unknown(found: re.Match[str]) -> tuple[str, str | None]:
@@ -91,7 +105,6 @@ def _words(kind: str) -> str:
 
 _RENDERINGS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], tuple[str, str | None]]], ...] = (
     (_EXPECTED, _expected),
-    (_ENUM, _enum),
     (_UNKNOWN, _unknown),
     (_MISSING, _missing),
 )

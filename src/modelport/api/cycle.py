@@ -98,8 +98,8 @@ class Cycle:
     def _begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         if self.response_started:
             raise RuntimeError("the answer has begun already")
-        parts = [status_line(status)]
-        lines = 2
+        parts = [status_line(status), self.protocol.date.line]
+        lines = 3
         has_length = False
         for name, value in headers:
             if name == b"content-length":

@@ -1,7 +1,9 @@
 """The one table from problems to answers: status, type, code, whose fault it is, and what to do next."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 
@@ -30,7 +32,7 @@ UPSTREAM_FAILED = "Something wrong with the server. Please, try again later."
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How one kind of problem is told; `text` may name `{message}`, `{keys_url}` and `{billing_url}`."""
+    """How one kind of problem is told; `text` may name `{message}`, `{root}`, `{keys_url}` and `{billing_url}`."""
 
     status: int
     code: str
@@ -65,7 +67,7 @@ RULES: dict[type[Problem], Rule] = {
     ),
     money.KeyLimitReached: Rule(403, "key_limit_reached", text="{message}. See {keys_url}"),
     AddressRefused: Rule(400, "address_refused"),
-    http.UnknownRoute: Rule(404, "unknown_route"),
+    http.UnknownRoute: Rule(404, "unknown_route", text="{message}: {root}/ says where to start"),
     http.UnknownPage: Rule(404, "not_found"),
     keys.UnknownPrefix: Rule(404, "unknown_key_prefix"),
     UnknownModel: Rule(404, "model_not_found"),
@@ -144,6 +146,11 @@ def status_of(problem: Problem) -> int:
     return rule_for(problem).status
 
 
+def code_of(problem: Problem) -> str:
+    """Return the `error.code` that a problem is told with."""
+    return rule_for(problem).code
+
+
 def rule_for(problem: Problem) -> Rule:
     """Find the rule of a problem's class, or of the nearest class above it."""
     if isinstance(problem, UpstreamFault):
@@ -168,10 +175,8 @@ def _fault_rule(status: int) -> Rule:
 def refusal(problem: Problem, root: str) -> Refusal:
     """Say what a caller is told about a problem; `root` is the public address that links start with."""
     rule = rule_for(problem)
-    message = problem.message
-    if isinstance(problem, UpstreamFault) and rule is FAULTS[400] and not message.startswith(f"{problem.status} "):
-        message = f"{problem.status} {message}"
-    text = rule.text.format(message=message, keys_url=f"{root}/app/keys", billing_url=f"{root}/app/billing")
+    message = _quoted(problem, rule) if isinstance(problem, UpstreamFault) else problem.message
+    text = rule.text.format(message=message, root=root, keys_url=f"{root}/app/keys", billing_url=f"{root}/app/billing")
     return Refusal(
         status=rule.status,
         code=rule.code,
@@ -183,11 +188,41 @@ def refusal(problem: Problem, root: str) -> Refusal:
     )
 
 
+def _quoted(fault: UpstreamFault, rule: Rule) -> str:
+    """Quote a provider: all of a refusal of the request, behind its status; of anything else only what it says."""
+    message = fault.message
+    if rule.status == 400:
+        return message if message.startswith(f"{fault.status} ") else f"{fault.status} {message}"
+    said = _STATUS_BEFORE.sub("", message)
+    try:
+        return _sentence(msgspec.json.decode(said.encode())) or message
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+        return message
+
+
+def _sentence(said: object) -> str | None:
+    """Find the message in what a provider sent: in `error`, beside it, or in the first of a list."""
+    if isinstance(said, list) and said:
+        said = cast(list[object], said)[0]
+    if not isinstance(said, Mapping):
+        return said if isinstance(said, str) else None
+    members = cast(Mapping[str, object], said)
+    return _sentence(members.get("error")) or _sentence(members.get("message"))
+
+
+_STATUS_BEFORE = re.compile(r"^[0-9]{3} ")
+_BAD_REQUEST = b"invalid_request_error"
+_OTHER_WORDS = b"refused request"
+
 UNEXPECTED_REFUSAL = Refusal(500, _UNEXPECTED.code, "gateway", UNEXPECTED)
 
 
 def _param(problem: Problem) -> str | None:
-    return problem.param if isinstance(problem, InvalidBody) else None
+    if isinstance(problem, InvalidBody):
+        return problem.param
+    if isinstance(problem, UnknownModel | RetiredModel):
+        return "model"
+    return "provider" if isinstance(problem, routing.UnknownProvider) else None
 
 
 def _retry_after_s(problem: Problem, status: int) -> int | None:
@@ -211,7 +246,10 @@ class Occasion:
 
 
 def error_json(refusal: Refusal, occasion: Occasion) -> bytes:
-    """Render the error body: the documented members, and `error` for stock clients."""
+    """Render the error body: the documented members, and `error` for stock clients.
+
+    One of them takes any body that holds the words of a 400 for one, whoever said them: no other status has them.
+    """
     content: dict[str, object] = {
         "message": refusal.message,
         "path": occasion.path,
@@ -228,7 +266,8 @@ def error_json(refusal: Refusal, occasion: Occasion) -> bytes:
     }
     if occasion.is_messages:
         content = {"type": "error", **content}
-    return msgspec.json.encode(content)
+    body = msgspec.json.encode(content)
+    return body if refusal.status == 400 else body.replace(_BAD_REQUEST, _OTHER_WORDS)
 
 
 def error_headers(refusal: Refusal, body: bytes) -> list[tuple[bytes, bytes]]:
@@ -236,6 +275,8 @@ def error_headers(refusal: Refusal, body: bytes) -> list[tuple[bytes, bytes]]:
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     if refusal.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % refusal.retry_after_s))
+    if refusal.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
     if refusal.allowed:
         headers.append((b"allow", ", ".join(refusal.allowed).encode()))
     return headers

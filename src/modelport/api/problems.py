@@ -19,7 +19,8 @@ class WrongMethod(Problem):
     """The path exists, but not with this method (405)."""
 
     def __init__(self, method: str, allowed: tuple[str, ...]) -> None:
-        super().__init__(f"{method} is not possible here: use {' or '.join(allowed)}")
+        useful = [one for one in allowed if one not in ("HEAD", "OPTIONS")]
+        super().__init__(f"{method[:40]} is not possible here: use {' or '.join(useful)}")
         self.allowed = allowed
 
 

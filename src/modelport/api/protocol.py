@@ -15,11 +15,14 @@ from uvicorn.server import ServerState
 
 from modelport.api.connection import EXTENSION
 from modelport.api.cycle import Cycle, status_line
+from modelport.api.date import DateLine
 from modelport.api.problems import HeadersTooLarge, MalformedRequest, RequestTimeout, UrlTooLong
 from modelport.core.errors import Problem
 
 if TYPE_CHECKING:
     from modelport.api.cycle import Application
+
+_LINE_SHOWN = 2048
 
 RenderProblem = Callable[[Problem, str], tuple[int, list[tuple[bytes, bytes]], bytes]]
 """Problem and path in; status, headers and body out."""
@@ -110,11 +113,13 @@ class HttpProtocol(HttpToolsProtocol):
         render: RenderProblem,
         on_closed: Callable[[], None],
         loop: asyncio.AbstractEventLoop,
+        date: DateLine,
     ) -> None:
         super().__init__(config, state, {}, loop)
         self.limits = limits
         self.render = render
         self.on_closed = on_closed
+        self.date = date
         self.peer = Peer(self)
         self.phase = Phase.IDLE
         self.active: Cycle | None = None
@@ -155,6 +160,10 @@ class HttpProtocol(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             pass  # no upgrade is offered: the request is answered as plain HTTP/1.1
+        except httptools.HttpParserInvalidMethodError:
+            self.url = _path_sent(data)
+            self.refuse(MalformedRequest("HTTP/1.1 has no such method: see the Allow header of OPTIONS"))
+            return
         except httptools.HttpParserError:
             self.refuse(self._refusal or MalformedRequest("this is not a well-formed HTTP/1.1 request"))
             return
@@ -298,6 +307,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _rest(self) -> None:
         self.phase = Phase.IDLE
+        self.url = b""
         self._deadline = self.loop.time() + self.limits.keep_alive_s
 
     def _linger(self) -> None:
@@ -321,10 +331,10 @@ class HttpProtocol(HttpToolsProtocol):
                 self.transport.abort()
                 return
             active.leave()
-        path = self.url.partition(b"?")[0].decode("latin-1") if self.phase is not Phase.IDLE else ""
+        path = self.url.partition(b"?")[0].decode("latin-1")
         status, headers, body = self.render(problem, path[:1024])
         lines = [b"%b: %b\r\n" % header for header in (*headers, (b"connection", b"close"))]
-        self.transport.write(b"".join((status_line(status), *lines, b"\r\n", body)))
+        self.transport.write(b"".join((status_line(status), self.date.line, *lines, b"\r\n", body)))
         self.phase = Phase.BODY
         self._linger()
 
@@ -361,6 +371,12 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.close()
         else:
             self.transport.abort()
+
+
+def _path_sent(data: bytes) -> bytes:
+    """Return the path of a request line that could not be parsed; empty when it has none."""
+    parts = data[:_LINE_SHOWN].partition(b"\n")[0].split()
+    return parts[1] if len(parts) > 1 and parts[1].startswith(b"/") else b""
 
 
 def _path_of_absolute(url: bytes) -> bytes:

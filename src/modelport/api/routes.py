@@ -85,10 +85,10 @@ class Router:
         for fixed, found in self._tails.items():
             if path.startswith(fixed):
                 return found, path[len(fixed) :]
-        raise UnknownRoute(f"there is nothing at {path[:200]}: see the documentation for the list of routes")
+        raise UnknownRoute(f"there is nothing at {path[:200]}")
 
     def allowed(self, path: str) -> tuple[str, ...]:
-        """Return the methods of a path; none when there is no such path."""
+        """Return the methods of a path, `OPTIONS` among them; none when there is no such path."""
         try:
             return _allowed(self._search(normal(path))[0])
         except (UnknownRoute, NotBuilt):
@@ -96,7 +96,7 @@ class Router:
 
 
 def _allowed(methods: _Methods) -> tuple[str, ...]:
-    return (*methods, "HEAD") if "GET" in methods else tuple(methods)
+    return (*methods, "HEAD", "OPTIONS") if "GET" in methods else (*methods, "OPTIONS")
 
 
 def normal(path: str) -> str:
@@ -137,6 +137,7 @@ NOT_BUILT: Mapping[str, str] = {
     "tts": _MEDIA,
     "stt": _MEDIA,
     "ocr": _MEDIA,
+    "files": f"{_CHAT} with the file's content in a message",
 }
 """First segments of documented inference routes that this version does not have, and what to use instead."""
 NOT_BUILT_EXACT: Mapping[str, str] = {

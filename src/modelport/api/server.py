@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import logging
+import os
 import resource
 import signal
 import threading
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -14,6 +16,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from modelport.api.cycle import Receive, Scope, Send
+from modelport.api.date import DateLine
 from modelport.api.protocol import HttpProtocol, Limits
 from modelport.core.errors import Problem
 
@@ -22,6 +25,19 @@ _log = logging.getLogger(__name__)
 BACKLOG = 4096
 SWEEP_S = 0.25
 _FORCED_END_S = 5.0
+
+
+class CannotListen(Problem):
+    """The address cannot be listened on."""
+
+    def __init__(self, host: str, port: int, error: Exception) -> None:
+        reason = str(error)
+        if isinstance(error, OSError) and error.errno:  # those of name resolution are negative
+            reason = os.strerror(error.errno) if error.errno > 0 else error.strerror
+        super().__init__(
+            f"cannot listen on {host}:{port}: {reason}; choose another address with --host and --port, "
+            "or stop what listens there"
+        )
 
 
 class Served(Protocol):
@@ -55,11 +71,15 @@ class Listener:
     application: Served
     limits: Limits = field(default_factory=Limits)
     state: ServerState = field(default_factory=ServerState, init=False)
+    _date: DateLine = field(default_factory=DateLine, init=False)
     _one_closed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _server: asyncio.Server | None = field(default=None, init=False)
 
     async def open(self, host: str, port: int) -> tuple[str, int]:
-        """Listen; returns the address, with the port that the system chose where 0 was asked for."""
+        """Listen; returns the address, with the port that the system chose where 0 was asked for.
+
+        Raises `CannotListen`.
+        """
         loop = asyncio.get_running_loop()
         config = Config(
             self.application,
@@ -76,9 +96,13 @@ class Listener:
         config.load()
 
         def connection() -> HttpProtocol:
-            return HttpProtocol(config, self.state, self.limits, self.application.render, self._one_closed.set, loop)
+            render = self.application.render
+            return HttpProtocol(config, self.state, self.limits, render, self._one_closed.set, loop, self._date)
 
-        self._server = await loop.create_server(connection, host, port, backlog=BACKLOG)
+        try:
+            self._server = await loop.create_server(connection, host, port, backlog=BACKLOG)
+        except (OSError, OverflowError) as error:
+            raise CannotListen(host, port, error) from error
         address = self._server.sockets[0].getsockname()
         return str(address[0]), int(address[1])
 
@@ -88,6 +112,7 @@ class Listener:
         while True:
             await asyncio.sleep(SWEEP_S)
             now = loop.time()
+            self._date.refresh(time.time())
             for connection in self._connections():
                 try:
                     connection.check(now)
@@ -184,7 +209,7 @@ async def serve(
     limits: Limits | None = None,
     drain_s: float = 30.0,
 ) -> None:
-    """Serve until `stop`, SIGTERM or SIGINT; a second signal forces the end. Raises `OSError` when it cannot listen."""
+    """Serve until `stop`, SIGTERM or SIGINT; a second signal forces the end. Raises `CannotListen`."""
     raise_file_limit()
     force = asyncio.Event()
     with _signals(stop, force):

@@ -1,6 +1,7 @@
 """All routes of the API, joined from their parts."""
 
 from modelport.api.routes import Route, inference
+from modelport.api.v1.about import AboutRoutes
 from modelport.api.v1.billing import BillingRoutes
 from modelport.api.v1.chat import ChatRoutes
 from modelport.api.v1.health import HealthRoutes
@@ -9,10 +10,17 @@ from modelport.api.v1.models import ModelRoutes
 
 
 def all_routes(
-    *, chat: ChatRoutes, models: ModelRoutes, keys: KeyRoutes, billing: BillingRoutes, health: HealthRoutes
+    *,
+    about: AboutRoutes,
+    chat: ChatRoutes,
+    models: ModelRoutes,
+    keys: KeyRoutes,
+    billing: BillingRoutes,
+    health: HealthRoutes,
 ) -> tuple[Route, ...]:
     """List every path with its methods; the names are lines of `access.ACCESS`."""
     return (
+        Route(("/",), {"GET": ("about", about.show)}),
         Route(inference("/chat/completions"), {"POST": ("chat", chat.complete)}),
         Route(("/models",), {"GET": ("models.array", models.bare)}),
         Route(("/v1/models", "/api/v1/models", "/v2/models"), {"GET": ("models.list", models.index)}),

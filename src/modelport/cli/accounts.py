@@ -9,7 +9,9 @@ from modelport.accounts.account import Account
 from modelport.bootstrap import office
 from modelport.core.clock import iso_ms
 from modelport.core.credits import Credits, from_usd, usd_text
-from modelport.settings import Settings
+from modelport.settings import CREDIT_MAX_USD, Settings
+
+NAME_MAX = 100
 
 
 class Usd(click.ParamType[Credits]):
@@ -17,20 +19,44 @@ class Usd(click.ParamType[Credits]):
 
     name = "usd"
 
+    def __init__(self, *, is_positive: bool = False) -> None:
+        self.is_positive = is_positive
+
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Credits:
         """Return credits; fails with what was wrong."""
         try:
-            amount = from_usd(Decimal(str(value)))
+            amount_usd = Decimal(str(value))
         except InvalidOperation:
+            amount_usd = Decimal("NaN")
+        if not amount_usd.is_finite():
             self.fail(f"'{value}' is not an amount in US dollars, such as 5 or 0.25", param, ctx)
+        if amount_usd < 0:
+            self.fail(f"'{value}' is negative: credit is only added", param, ctx)
+        if amount_usd > CREDIT_MAX_USD:
+            self.fail(f"'{value}' is more than {CREDIT_MAX_USD} US dollars", param, ctx)
+        if self.is_positive and not amount_usd:
+            self.fail("the amount is 0: give more than that", param, ctx)
+        try:
+            return from_usd(amount_usd)
         except ValueError as error:
             self.fail(str(error), param, ctx)
-        if amount < 0:
-            self.fail(f"'{value}' is negative", param, ctx)
-        return amount
 
 
 USD = Usd()
+POSITIVE_USD = Usd(is_positive=True)
+
+
+class AccountName(click.ParamType[str]):
+    """A name that can be printed and typed."""
+
+    name = "name"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name; fails with what was wrong."""
+        text = str(value)
+        if not text.strip() or len(text) > NAME_MAX or not text.isprintable():
+            self.fail(f"{text[:NAME_MAX]!a} is no name: use 1 to {NAME_MAX} printable characters", param, ctx)
+        return text
 
 
 @click.group()
@@ -45,12 +71,17 @@ def shown(account: Account, balance: Credits) -> dict[str, object]:
         "name": account.name,
         "email": account.email,
         "created_at": iso_ms(account.created_at_ms),
-        "balance": {"usd": usd_text(balance), "credits": balance},
+        "balance": shown_credits(balance),
     }
 
 
+def shown_credits(amount: Credits) -> dict[str, object]:
+    """Return what is printed of money as JSON: dollars as text, since they are exact."""
+    return {"usd": usd_text(amount), "credits": amount}
+
+
 @accounts.command("create")
-@click.argument("name")
+@click.argument("name", type=AccountName())
 @click.option("--credit", type=USD, default="0", show_default=True, help="Starting balance in US dollars.")
 @click.option("--email", default="", help="Where to reach its owner.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -1,6 +1,5 @@
 """`modelport doctor`: what is configured, what is missing, what would serve which model."""
 
-import os
 import platform
 from collections.abc import Iterable, Iterator
 from typing import Literal
@@ -10,18 +9,18 @@ import msgspec
 
 from modelport.bootstrap import load_catalogue, router_for, weights_store
 from modelport.catalogue.catalogue import Catalogue
-from modelport.catalogue.facts import Provider
 from modelport.catalogue.problems import CatalogueInvalid
+from modelport.cli.explain import is_local
 from modelport.core.clock import SystemClock
 from modelport.core.errors import Problem
+from modelport.engines.machine import NEEDED_FLAGS, Machine, this_machine
 from modelport.engines.supervisor import Engines, EngineState
 from modelport.routing.problems import Unserved
-from modelport.settings import PREFIX, Settings, documented
+from modelport.settings import Settings, unknown_variables
 from modelport.storage.books import check_books
 from modelport.storage.database import Database, sqlite_url
 
 _MARKS = {"ok": "ok     ", "missing": "missing", "broken": "BROKEN "}
-_OTHER_VARIABLES = frozenset({f"{PREFIX}CONFIG", f"{PREFIX}KEY"})
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -62,9 +61,10 @@ def _print(findings: list[Finding]) -> None:
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at everything that a call needs."""
     yield Finding("system", "python", "ok", f"{platform.python_version()} on {platform.platform()}")
-    yield from _unknown_variables()
     yield _database(settings)
+    yield from _settings(settings)
     states = Engines(weights_store(settings)).describe()
+    yield _machine(this_machine())
     yield from _local_models(states)
     try:
         catalogue = load_catalogue(settings)
@@ -76,11 +76,32 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _models(catalogue, frozenset(state.weights_id for state in states if state.obstacle is None))
 
 
-def _unknown_variables() -> Iterator[Finding]:
-    known = {line.variable for line in documented()} | _OTHER_VARIABLES
-    for variable in sorted(os.environ):
-        if variable.startswith(PREFIX) and variable not in known:
-            yield Finding("system", variable, "missing", "no such setting, it does nothing: see docs/configuration.md")
+def _settings(settings: Settings) -> Iterator[Finding]:
+    """Show the settings that decide where the server is, whom it believes and what it keeps."""
+    in_force = (
+        ("listens on", f"{settings.host}:{settings.port}"),
+        ("public address", settings.public_url or "none: links take the host of each request"),
+        ("trusted proxies", ", ".join(settings.trusted_proxies) or "none: forwarded headers are not believed"),
+        ("durability", settings.storage.durability),
+        ("data folder", str(settings.data_dir)),
+    )
+    for name, value in in_force:
+        yield Finding("settings", name, "ok", value)
+    for variable in unknown_variables():
+        yield Finding("settings", variable, "missing", "no such setting, it does nothing: see docs/configuration.md")
+
+
+def _machine(machine: Machine) -> Finding:
+    if (obstacle := machine.obstacle()) is not None:
+        return Finding("local models", "engine", "missing", obstacle)
+    needed = ", ".join(flag.upper() for flag in sorted(NEEDED_FLAGS))
+    return Finding(
+        "local models",
+        "engine",
+        "ok",
+        f"xllamacpp {machine.library_version} on {platform.machine()}; the processor has what it needs "
+        f"(on x86-64: {needed}); {machine.threads} threads",
+    )
 
 
 def _database(settings: Settings) -> Finding:
@@ -131,13 +152,9 @@ def _models(catalogue: Catalogue, ready: frozenset[str]) -> Iterator[Finding]:
         except Problem as problem:
             yield Finding("models", model.id, "missing", problem.message)
             continue
-        able = [offer for offer, _ in plan.offers if not _is_local(offer.provider) or offer.upstream in ready]
+        able = [offer for offer, _ in plan.offers if not is_local(offer.provider) or offer.upstream in ready]
         if able:
             yield Finding("models", model.id, "ok", ", then ".join(offer.provider.name for offer in able))
         else:
             wanted = plan.offers[0][0].upstream
             yield Finding("models", model.id, "missing", f"see the local model {wanted} above")
-
-
-def _is_local(provider: Provider) -> bool:
-    return provider.base_url.startswith("unix:")

@@ -1,5 +1,6 @@
 """The command and what all its parts share: settings from `--data-dir` and `--config`, and how problems are told."""
 
+import errno
 import importlib
 from pathlib import Path
 from typing import Any, cast
@@ -22,6 +23,12 @@ _COMMANDS = {
 """Each command with the module that has it, in the order of `--help`."""
 
 
+_INSTEAD_OF_ROUTES = {
+    "GET /v1/models": "modelport catalogue list",
+    "GET /v1/keys": "modelport keys list --account NAME",
+}
+
+
 class Commands(click.Group):
     """A group whose commands all take `--data-dir` and `--config`, and which tells problems in one line.
 
@@ -32,7 +39,12 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except Problem as problem:
-            raise click.ClickException(problem.message) from problem
+            raise click.ClickException(_in_commands(problem.message)) from problem
+        except OSError as error:
+            if error.errno == errno.EPIPE or error.strerror is None:
+                raise
+            where = f"{error.filename}: " if error.filename else ""
+            raise click.ClickException(f"{where}{error.strerror}: check the file system and its rights") from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -45,6 +57,13 @@ class Commands(click.Group):
             _share_options(command)
             self.add_command(command, cmd_name)
         return command
+
+
+def _in_commands(message: str) -> str:
+    """Name the command where a message, written for callers, names a route."""
+    for route, command in _INSTEAD_OF_ROUTES.items():
+        message = message.replace(route, f"`{command}`")
+    return message
 
 
 def _share_options(command: click.Command) -> None:

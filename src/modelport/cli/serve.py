@@ -4,17 +4,17 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import click
 import msgspec
 
-from modelport.bootstrap import load_catalogue, office, run
+from modelport.bootstrap import load_catalogue, office, run, usable_folder
 from modelport.cli.accounts import USD
 from modelport.cli.models import pull_with_progress
 from modelport.core.credits import Credits, usd_text
 from modelport.core.errors import Problem
-from modelport.settings import Settings
+from modelport.engines.entries import UnknownWeights
+from modelport.settings import Settings, SettingsInvalid, unknown_variables
 
 FIRST_ACCOUNT = "default"
 
@@ -32,12 +32,11 @@ def serve(settings: Settings, host: str | None, port: int | None, preload: bool,
     if preload:
         settings = msgspec.structs.replace(settings, engine=msgspec.structs.replace(settings.engine, preload=True))
     settings = msgspec.structs.replace(settings, host=host or settings.host, port=_or(port, settings.port))
+    for variable in unknown_variables():
+        click.echo(f"Warning: {variable} is no setting and does nothing: see docs/configuration.md", err=True)
     greeting = _prepare(settings) if first_run else _short_greeting(settings)
-    try:
-        with asyncio.Runner(loop_factory=_event_loop()) as runner:
-            runner.run(run(settings, greeting))
-    except OSError as error:
-        raise click.ClickException(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
+    with asyncio.Runner(loop_factory=_event_loop()) as runner:
+        runner.run(run(settings, greeting))
 
 
 def _or(given: int | None, default: int) -> int:
@@ -52,9 +51,16 @@ def _event_loop() -> Callable[[], asyncio.AbstractEventLoop]:
 
 def _short_greeting(settings: Settings) -> Callable[[str], None]:
     def greet(address: str) -> None:
-        click.echo(f"Modelport listens on {address} (data in {settings.data_dir.resolve()})", err=True)
+        click.echo(f"{_places(address, settings)}\nData: {settings.data_dir}")
+        sys.stdout.flush()
 
     return greet
+
+
+def _places(address: str, settings: Settings) -> str:
+    """Say where the server can be reached: here, and where the operator says that others reach it."""
+    public = f"\nPublic address: {settings.public_url}" if settings.public_url else ""
+    return f"Modelport listens on {address}{public}"
 
 
 def _prepare(settings: Settings) -> Callable[[str], None]:
@@ -62,15 +68,19 @@ def _prepare(settings: Settings) -> Callable[[str], None]:
 
     Keys are made once the server listens: they are shown only once, so nothing may go wrong between.
     """
+    with usable_folder(settings.data_dir):
+        pass  # before a long download rather than after it
     credit = USD.convert(settings.money.first_credit_usd, None, None)
     try:
         pull_with_progress(settings, settings.engine.default_model)
+    except UnknownWeights as problem:
+        raise SettingsInvalid(f"setting 'engine.default_model': {problem.message}") from problem
     except Problem as problem:
         click.echo(f"The local model is not there: {problem.message}", err=True)
 
     def greet(address: str) -> None:
         made = _first_keys(settings, credit)
-        click.echo(_welcome(address, settings.data_dir.resolve(), made, _first_model(settings)))
+        click.echo(_welcome(address, settings, made))
         sys.stdout.flush()
 
     return greet
@@ -100,7 +110,8 @@ def _first_model(settings: Settings) -> str:
     )
 
 
-def _welcome(address: str, data_dir: Path, made: tuple[str, str] | None, model: str) -> str:
+def _welcome(address: str, settings: Settings, made: tuple[str, str] | None) -> str:
+    data_dir, model = settings.data_dir, _first_model(settings)
     key = made[0] if made else "$MODELPORT_KEY"
     curl = (
         f"curl {address}/v1/chat/completions -i \\\n"
@@ -116,4 +127,4 @@ def _welcome(address: str, data_dir: Path, made: tuple[str, str] | None, model: 
             "Your keys were shown at the first start; make another:\n"
             f"  modelport keys create --account {FIRST_ACCOUNT} --data-dir {data_dir}"
         )
-    return f"\nModelport listens on {address}\n\n{shown}\n\nTry it:\n\n{curl}\n\nData: {data_dir}\nStop: Ctrl-C\n"
+    return f"\n{_places(address, settings)}\n\n{shown}\n\nTry it:\n\n{curl}\n\nData: {data_dir}\nStop: Ctrl-C\n"

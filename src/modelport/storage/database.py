@@ -1,7 +1,7 @@
 """The database: opened, read and written in transactions."""
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
@@ -25,6 +25,7 @@ Durability = Literal["process", "power"]
 FILE_NAME = "modelport.db"
 _CONNECTIONS = 8
 _CONNECTION_WAIT_S = 10
+_OWNER_ONLY = 0o600
 
 
 def sqlite_url(folder: Path) -> str:
@@ -45,6 +46,7 @@ class Database:
     def __post_init__(self) -> None:
         if make_url(self.url).get_backend_name() != "sqlite":
             raise ValueError(f"database URL '{make_url(self.url)}': only sqlite:///path is supported")
+        _make_private(make_url(self.url).database)
         self.engine = create_engine(
             self.url,
             pool_size=_CONNECTIONS,
@@ -82,6 +84,21 @@ class Database:
     def close(self) -> None:
         """Close the pooled connections."""
         self.engine.dispose()
+
+
+def _make_private(file: str | None) -> None:
+    """Keep others of this machine from reading the database: SQLite gives its side files the same mode.
+
+    Where that fails, so will opening it, which says why. A file that exists is never opened here: closing it would
+    drop the locks that SQLite holds on it elsewhere in this process.
+    """
+    if not file or file == ":memory:":
+        return
+    with suppress(OSError):
+        Path(file).touch(_OWNER_ONLY, exist_ok=False)
+    for name in (file, f"{file}-wal", f"{file}-shm"):
+        with suppress(OSError):
+            Path(name).chmod(_OWNER_ONLY)
 
 
 def _begin(connection: Connection) -> None:

@@ -11,12 +11,19 @@ async def _always() -> str | None:
     return None
 
 
+def _nothing() -> str | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class HealthRoutes:
     """`/healthz` and `/readyz`."""
 
     reason_not_ready: Callable[[], Awaitable[str | None]] = _always
     """Says why calls cannot be served now; None when they can."""
+
+    reason_stale: Callable[[], str | None] = _nothing
+    """Says why the catalogue in force is not the newest one that was written; None when it is."""
 
     async def alive(self, request: Request) -> Answer:
         """Answer that the process runs."""
@@ -27,4 +34,5 @@ class HealthRoutes:
         reason = await self.reason_not_ready()
         if reason is not None:
             raise NotReady(reason)
-        return json_answer({"status": "ready"})
+        stale = self.reason_stale()
+        return json_answer({"status": "ready"} if stale is None else {"status": "ready", "catalogue": stale})

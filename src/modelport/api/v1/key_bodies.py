@@ -1,6 +1,7 @@
 """Bodies of the key routes: closed structures, and their way to what the store keeps."""
 
 from decimal import Decimal
+from typing import get_args
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -50,6 +51,7 @@ class ReplaceBody(Struct, forbid_unknown_fields=True):
     scopes: list[Scope] | None = None
 
 
+CHOICES = {"limit.retention": get_args(Retention), "scopes": get_args(Scope)}
 CREATE = msgspec.json.Decoder(CreateBody)
 CHANGE = msgspec.json.Decoder(ChangeBody)
 REPLACE = msgspec.json.Decoder(ReplaceBody)
@@ -58,7 +60,11 @@ REPLACE = msgspec.json.Decoder(ReplaceBody)
 def name_of(name: str | None) -> str | None:
     """Check a key's name; the empty one is as good as none."""
     if name is not None and len(name) > NAME_MAX:
-        raise InvalidBody((f"'name': Expected string of at most {NAME_MAX} characters, received {len(name)}",), "name")
+        raise InvalidBody(
+            (f"'name': Expected string of at most {NAME_MAX} characters, received {len(name)} characters",), "name"
+        )
+    if name is not None and not name.isprintable():
+        raise InvalidBody(("'name': Expected printable characters, received control characters",), "name")
     return name
 
 

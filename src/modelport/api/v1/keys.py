@@ -11,6 +11,7 @@ from modelport.api.body import parse
 from modelport.api.request import Answer, Request, json_answer
 from modelport.api.v1.key_bodies import (
     CHANGE,
+    CHOICES,
     CREATE,
     REPLACE,
     CreateBody,
@@ -43,7 +44,7 @@ class KeyRoutes:
     async def create(self, request: Request) -> Answer:
         """Make a key; the only answer that ever holds its secret."""
         body = await request.json_body(BODY_MAX_BYTES)
-        wanted = parse(body, CREATE) if body.strip() else CreateBody()
+        wanted = parse(body, CREATE, CHOICES) if body.strip() else CreateBody()
         terms = KeyTerms(name_of(wanted.name), False, scopes_of(wanted.scopes), limit_of(wanted.limit))
         key, secret = await self.run(self._issue, request.caller.account_id, terms)
         self.ring.forget(key.id)
@@ -68,12 +69,12 @@ class KeyRoutes:
 
     async def change(self, request: Request) -> Answer:
         """Update what the body names."""
-        body = parse(await request.json_body(BODY_MAX_BYTES), CHANGE)
+        body = parse(await request.json_body(BODY_MAX_BYTES), CHANGE, CHOICES)
         return await self._update(request, lambda key: changed(key, body))
 
     async def replace(self, request: Request) -> Answer:
         """Set everything anew; what the body leaves out takes its default."""
-        body = parse(await request.json_body(BODY_MAX_BYTES), REPLACE)
+        body = parse(await request.json_body(BODY_MAX_BYTES), REPLACE, CHOICES)
         terms = replaced(body)
         return await self._update(request, lambda _: terms)
 
