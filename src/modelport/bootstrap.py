@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from modelport.api.app import App
 from modelport.api.cors import Cors
-from modelport.api.errors import status_of
+from modelport.api.errors import code_of, status_of
 from modelport.api.links import Links, Network
 from modelport.api.protocol import Limits
 from modelport.api.request import Bodies
@@ -231,6 +231,7 @@ async def gateway(settings: Settings) -> AsyncGenerator[App]:
             clock=clock,
             new_id=new_id,
             status_of=status_of,
+            code_of=code_of,
             drain_s=settings.money.drain_s,
         )
         yield _app(settings, desk, ring, store, in_force, chat, clock)

@@ -67,7 +67,7 @@ async def test_reading_on_after_the_caller_has_left_is_bounded(place: Town) -> N
     await leave_after(place, key, 3, ENDLESS)
     await place.fake.until(lambda: place.fake.served_of(ENDLESS).left == 1, timeout_s=DRAIN_S + 3)
     row = await settled(place, account)
-    assert (row["usage_source"], row["http_status"], row["error"]) == ("counted", 499, "ClientLeft")
+    assert (row["usage_source"], row["http_status"], row["error"]) == ("counted", 499, "client_left")
     assert 3 * TOKEN <= row["charged_credits"] <= 200 * TOKEN
     assert place.balance(account) == 1_000_000 - row["charged_credits"]
 

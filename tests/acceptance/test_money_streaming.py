@@ -41,7 +41,7 @@ async def test_a_little_money_does_not_buy_a_long_stream(place: Town) -> None:
     row = place.row(reply.inference_id)
     assert last["meta"]["usage"]["credits_used"] == row["charged_credits"] == LITTLE - place.balance(account)
     assert 0 <= place.balance(account) < 50 * TOKEN  # the input was reckoned a little longer than it is charged
-    assert (row["status"], row["error"], row["usage_source"]) == ("succeeded", "OutOfCredit", "counted")
+    assert (row["status"], row["error"], row["usage_source"]) == ("succeeded", "out_of_credit", "counted")
     assert (row["billing_status"], row["http_status"]) == ("charged", 200)
     assert len(content) <= LITTLE // TOKEN + 1
     assert place.problems() == []
@@ -50,7 +50,7 @@ async def test_a_little_money_does_not_buy_a_long_stream(place: Town) -> None:
 async def test_the_provider_is_stopped_where_the_money_ends(place: Town) -> None:
     _, key = place.customer("stops", LITTLE)
     reply = await place.call(key, f"fake/{SLOWER}", stream=True)
-    assert place.row(reply.inference_id)["error"] == "OutOfCredit"
+    assert place.row(reply.inference_id)["error"] == "out_of_credit"
     await place.fake.until(lambda: place.fake.served_of(SLOWER).left == 1, timeout_s=3)
 
 
@@ -83,7 +83,7 @@ async def test_twenty_streams_of_one_account_spend_what_there_is_and_no_more(pla
     assert {reply.status for reply in replies} == {200}
     assert all(reply.is_complete for reply in replies)
     assert {row["billing_status"] for row in rows} == {"charged"}
-    assert "OutOfCredit" in {row["error"] for row in rows}
+    assert "out_of_credit" in {row["error"] for row in rows}
     assert sum(row["charged_credits"] for row in rows) == 100_000 - place.balance(account)
     assert 0 <= place.balance(account) < 20 * 50 * TOKEN
     assert place.problems() == []

@@ -45,16 +45,25 @@ def test_an_exact_id_comes_before_one_in_another_case(tmp_path: Path) -> None:
 def test_an_unknown_model_is_told_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(UnknownModel) as unknown:
         loaded(tmp_path, package=PACKAGE | TWINS).find("gpt4o")
-    assert unknown.value.nearest == ("twin/one",)
+    assert unknown.value.nearest[0] == "twin/one"
+    assert unknown.value.param == "model"
     assert unknown.value.message == (
-        "The model 'gpt4o' does not exist. Did you mean 'twin/one'? GET /v1/models lists every model."
+        "The model 'gpt4o' does not exist. Did you mean 'twin/one', 'Twin/One' or 'acme/small'? "
+        "GET /v1/models lists every model."
     )
 
 
-def test_a_name_like_none_has_no_nearest(tmp_path: Path) -> None:
+def test_a_name_like_none_is_told_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(UnknownModel) as unknown:
         loaded(tmp_path).find("zzzzzzzz")
-    assert unknown.value.message == "The model 'zzzzzzzz' does not exist. GET /v1/models lists every model."
+    assert unknown.value.nearest == ("acme/small",)
+
+
+@pytest.mark.parametrize("name", ["aimlapi/acme/smal", "other/smal", "smal", "aimlapi/smal"])
+def test_a_name_is_compared_without_who_makes_or_passes_it_on(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UnknownModel) as unknown:
+        loaded(tmp_path, package=PACKAGE | TWINS).find(name)
+    assert unknown.value.nearest[0] == "acme/small"
 
 
 def test_an_endless_name_is_cut_in_the_answer(tmp_path: Path) -> None:

@@ -219,3 +219,25 @@ def test_the_hash_changes_with_every_change_and_only_then(tmp_path: Path) -> Non
     assert loaded(tmp_path / "b").hash == first
     assert loaded(tmp_path / "c", {"shop.toml": "free = true"}).hash != first
     assert loaded(tmp_path / "d", {"shop.toml": "free = false"}).hash != first
+
+
+def test_the_quirks_of_messages_and_choices_are_read_and_laid_on_top(tmp_path: Path) -> None:
+    quirks = """
+[quirks]
+choices         = false
+message_names   = false
+prefix          = "partial"
+reasoning_field = "reasoning"
+clamp           = { temperature = "1.99", top_p = "0.9" }
+"""
+    overlay = {"shop.toml": '[quirks]\nchoices = true\nclamp = { top_p = "1" }\n'}
+    catalogue = loaded(tmp_path, overlay, {**PACKAGE, "providers/shop.toml": PACKAGE["providers/shop.toml"] + quirks})
+    provider = catalogue.provider("shop")
+    assert provider is not None
+    assert provider.quirks == Quirks(
+        choices=True,
+        message_names=False,
+        prefix="partial",
+        reasoning_field="reasoning",
+        clamp={"temperature": "1.99", "top_p": "1"},
+    )

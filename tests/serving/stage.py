@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelport.api.errors import status_of
+from modelport.api.errors import code_of, status_of
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.compile import Facts
 from modelport.catalogue.facts import RATE_UNITS, Model, Offer, Provider, Quirks, Rates
@@ -293,6 +293,7 @@ async def on_stage(
             clock=SystemClock(),
             new_id=IdSource(),
             status_of=status_of,
+            code_of=code_of,
             drain_s=drain_s,
         )
         yield Stage(serve, upstream, vault, book)

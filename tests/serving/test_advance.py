@@ -70,7 +70,7 @@ async def test_a_stream_ends_where_the_money_does_and_says_so(each: int) -> None
     assert stage.balance == 0
     assert (stage.receipt.billing_status, stage.receipt.on_house) == ("charged", 0)
     row = stage.row
-    assert (row.status, row.http_status, row.error, row.usage_source) == ("succeeded", 200, "OutOfCredit", "counted")
+    assert (row.status, row.http_status, row.error, row.usage_source) == ("succeeded", 200, "out_of_credit", "counted")
     assert (script.stopped, script.left) == (1, 1)
 
 
@@ -104,7 +104,7 @@ async def test_a_stream_through_a_key_ends_at_its_limit() -> None:
         client = await ask(stage, key=key)
     assert said(client) == 3000
     assert stage.balance == 6000
-    assert stage.row.error == "OutOfCredit"
+    assert stage.row.error == "out_of_credit"
 
 
 async def test_many_streams_of_one_account_spend_exactly_what_there_is() -> None:
@@ -146,7 +146,7 @@ async def test_events_that_grow_heavy_are_noticed() -> None:
     async with on_stage({"first": [stream(*pieces, output=121_000)]}, credit=20_000) as stage:
         client = await ask(stage)
     assert client.text.count("many words") // 10 <= 20_000 // 60 + LOOK_EVERY
-    assert stage.row.error == "OutOfCredit"
+    assert stage.row.error == "out_of_credit"
 
 
 async def test_each_choice_of_a_stopped_stream_is_given_its_reason() -> None:
@@ -202,7 +202,7 @@ async def test_a_stream_whose_caller_left_is_read_on_only_as_far_as_the_money_go
         client.leave()
         rest.set()
         await call
-    assert (stage.balance, stage.row.error) == (0, "OutOfCredit")
+    assert (stage.balance, stage.row.error) == (0, "out_of_credit")
 
 
 async def test_a_whole_answer_of_unknown_length_is_bounded_by_what_is_left() -> None:

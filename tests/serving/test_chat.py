@@ -75,7 +75,7 @@ async def test_a_call_that_fails_costs_nothing_and_leaves_a_row(is_streaming: bo
         assert stage.is_all_free()
     assert stage.balance == 1000
     assert stage.row.inference_id == failed.value.inference_id
-    assert (stage.row.status, stage.row.http_status, stage.row.error) == ("failed", 500, "UpstreamFault")
+    assert (stage.row.status, stage.row.http_status, stage.row.error) == ("failed", 500, "provider_error")
     assert stage.receipt.billing_status == "none"
 
 
@@ -89,7 +89,7 @@ async def test_a_stream_cut_by_the_provider_is_free_for_the_caller_and_cost_of_t
     assert "[DONE]" not in client.text
     assert stage.balance == 1000
     assert (stage.receipt.billing_status, stage.receipt.on_house) == ("house", 2)
-    assert (stage.row.status, stage.row.error, stage.row.usage_source) == ("failed", "IdleTimeout", "counted")
+    assert (stage.row.status, stage.row.error, stage.row.usage_source) == ("failed", "provider_stalled", "counted")
 
 
 async def test_a_stream_that_ends_without_saying_why_is_cut_short() -> None:
@@ -239,6 +239,7 @@ async def test_a_call_that_could_not_be_settled_gets_no_answer() -> None:
             clock=serve.clock,
             new_id=lambda: first.headers[b"x-inference-id"].decode(),
             status_of=serve.status_of,
+            code_of=serve.code_of,
             drain_s=serve.drain_s,
         )
         stage.serve = again

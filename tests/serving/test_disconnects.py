@@ -37,7 +37,7 @@ async def test_the_drain_is_capped_in_time_and_what_was_delivered_is_counted() -
         await (await left_mid_stream(stage, client))
         assert stage.is_all_free()
     assert script.left == 1
-    assert (stage.row.usage_source, stage.row.http_status, stage.row.error) == ("counted", 499, "ClientLeft")
+    assert (stage.row.usage_source, stage.row.http_status, stage.row.error) == ("counted", 499, "client_left")
     assert stage.row.usage["output"] in (1, 2)
     assert stage.balance == 1000 - stage.row.usage["output"]
 

@@ -226,6 +226,11 @@ def _quirks(draft: QuirksDraft, base: Quirks = NO_QUIRKS) -> Quirks:
         stream_usage=either(draft.stream_usage, base.stream_usage),
         developer_role=either(draft.developer_role, base.developer_role),
         cancel_on_disconnect=either(draft.cancel_on_disconnect, base.cancel_on_disconnect),
+        choices=either(draft.choices, base.choices),
+        message_names=either(draft.message_names, base.message_names),
+        prefix=base.prefix if draft.prefix is None else draft.prefix,
+        clamp={**base.clamp, **(draft.clamp or {})},
+        reasoning_field=base.reasoning_field if draft.reasoning_field is None else draft.reasoning_field,
     )
 
 

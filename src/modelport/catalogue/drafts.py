@@ -80,6 +80,11 @@ class QuirksDraft:
     stream_usage: bool | None = None
     developer_role: bool | None = None
     cancel_on_disconnect: bool | None = None
+    choices: bool | None = None
+    message_names: bool | None = None
+    prefix: str | None = None
+    clamp: Mapping[str, str] | None = None
+    reasoning_field: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +181,7 @@ def provider_over(base: ProviderDraft, top: ProviderDraft) -> ProviderDraft:
 def quirks_over(base: QuirksDraft, top: QuirksDraft) -> QuirksDraft:
     """Lay quirks on quirks: tables merge by key, everything else replaces."""
     changes = _mentioned(top)
-    for name in ("rename", "headers"):
+    for name in ("rename", "headers", "clamp"):
         lower, upper = getattr(base, name), getattr(top, name)
         if lower and upper:
             changes[name] = {**lower, **upper}

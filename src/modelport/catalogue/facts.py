@@ -81,6 +81,16 @@ class Quirks:
     """Whether messages of role `developer` are understood; elsewhere they are sent as `system`."""
     cancel_on_disconnect: bool = False
     """Whether a call whose caller has left is stopped at once (local engines: frees the slot, nobody is owed)."""
+    choices: bool = True
+    """Whether an `n` above 1 is taken; offers without it are passed over for such calls."""
+    message_names: bool = True
+    """Whether messages may carry a `name`; elsewhere it is left out."""
+    prefix: str = ""
+    """The member of a final assistant message that says to continue it; empty where that cannot be asked."""
+    clamp: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The most that some numeric fields may be, as JSON numbers; what is above is lowered to it."""
+    reasoning_field: str = ""
+    """The member of a message or delta that holds the reasoning; empty where it is `reasoning_content` or nothing."""
 
 
 @dataclass(frozen=True, slots=True)

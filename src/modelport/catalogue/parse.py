@@ -56,6 +56,7 @@ _PROVIDER_ID = r"[a-z0-9][a-z0-9_-]{0,63}"
 _PROVIDER_ID_FORM = "a provider id (small letters, digits, - and _)"
 _FIELD = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
 _FIELD_FORM = "the name of a top-level field of a request"
+_MEMBER_FORM = "the name of a member of a message"
 _LINK = r"https?://[^\s]+"
 _LINK_FORM = "a link that starts with https://"
 _HEADER_FORBIDDEN = {"authorization", "host", "content-length", "transfer-encoding", "connection"}
@@ -276,9 +277,22 @@ def _quirks(parent: Table) -> QuirksDraft:
         stream_usage=table.flag("stream_usage"),
         developer_role=table.flag("developer_role"),
         cancel_on_disconnect=table.flag("cancel_on_disconnect"),
+        choices=table.flag("choices"),
+        message_names=table.flag("message_names"),
+        prefix=table.text("prefix", pattern=_FIELD, form=_MEMBER_FORM),
+        clamp=_clamp(table),
+        reasoning_field=table.text("reasoning_field", pattern=_FIELD, form=_MEMBER_FORM),
     )
     table.close()
     return draft
+
+
+def _clamp(quirks: Table) -> dict[str, str] | None:
+    table = quirks.table("clamp")
+    if table is None:
+        return None
+    most = {name: table.decimal(name, "the most that it may be") for name in table.values}
+    return {name: f"{value:f}" for name, value in most.items() if value is not None}
 
 
 def _timeouts(top: Table) -> TimeoutsDraft:

@@ -29,7 +29,9 @@ class CatalogueInvalid(Problem):
 
 
 class UnknownModel(Problem):
-    """No model has this id or alias; `nearest` are ids that look like it."""
+    """No model has this id or alias; `nearest` are the ids that look most like it."""
+
+    param = "model"
 
     def __init__(self, model_id: str, nearest: tuple[str, ...]) -> None:
         hint = f"Did you mean {_either(nearest)}? " if nearest else ""
@@ -40,6 +42,8 @@ class UnknownModel(Problem):
 
 class RetiredModel(Problem):
     """A model that was served once and is not any more; `replacement` is the id to use instead, if there is one."""
+
+    param = "model"
 
     def __init__(self, model_id: str, replacement: str | None) -> None:
         hint = f"Use '{replacement}' instead." if replacement else "GET /v1/models lists what can be used instead."

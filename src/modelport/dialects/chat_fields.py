@@ -2,12 +2,32 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import cast
 
 import msgspec
 
-Check = Callable[[object], str | None]
-"""Takes a decoded value; returns what was expected, or None when it fits."""
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """What was expected somewhere inside a value, and what stands there."""
+
+    place: str
+    """Below the value: `.function.name`, `[0]`."""
+    expected: str
+    """Empty for a member that is missing."""
+    value: object
+
+
+Check = Callable[[object], str | Misfit | None]
+"""Takes a decoded value; returns what was expected of it or inside it, or None when it fits."""
+
+
+def _within(step: str, wrong: str | Misfit, value: object) -> Misfit:
+    """Say where in a larger value something does not fit."""
+    if isinstance(wrong, Misfit):
+        return replace(wrong, place=step + wrong.place)
+    return Misfit(step, wrong, value)
 
 
 def boolean(value: object) -> str | None:
@@ -34,7 +54,7 @@ def integer(least: int | None = None, most: int | None = None) -> Check:
     """Accept a whole number within bounds, also written as `8.0`."""
     inner = _bounded("integer", (int, float), least, most)
 
-    def check(value: object) -> str | None:
+    def check(value: object) -> str | Misfit | None:
         if type(value) is float and not value.is_integer():
             return "integer"
         return inner(value)
@@ -67,25 +87,29 @@ def texts(most: int | None = None) -> Check:
     """Accept a list of strings."""
     expected = "array of strings" if most is None else f"array of at most {most} strings"
 
-    def check(value: object) -> str | None:
+    def check(value: object) -> str | Misfit | None:
         if not isinstance(value, list) or (most is not None and len(cast(list[object], value)) > most):
             return expected
-        return None if all(isinstance(item, str) for item in cast(list[object], value)) else expected
+        return _misfit_of(text, cast(list[object], value))
 
     return check
 
 
 def either(*checks: Check) -> Check:
-    """Accept what any of the checks accepts."""
+    """Accept what any of the checks accepts; a misfit inside the value tells more than one of its kind."""
 
-    def check(value: object) -> str | None:
+    def check(value: object) -> str | Misfit | None:
         expected: list[str] = []
+        inside: Misfit | None = None
         for one in checks:
             wanted = one(value)
             if wanted is None:
                 return None
-            expected.append(wanted)
-        return " or ".join(expected)
+            if isinstance(wanted, Misfit):
+                inside = wanted
+            else:
+                expected.append(wanted)
+        return inside or " or ".join(expected)
 
     return check
 
@@ -93,29 +117,33 @@ def either(*checks: Check) -> Check:
 def items(inner: Check, most: int | None = None) -> Check:
     """Accept a list whose items all pass."""
 
-    def check(value: object) -> str | None:
+    def check(value: object) -> str | Misfit | None:
         if not isinstance(value, list):
             return "array"
         values = cast(list[object], value)
         if most is not None and len(values) > most:
             return f"array of at most {most} items"
-        for index, item in enumerate(values):
-            if wanted := inner(item):
-                return f"item {index} to be {wanted}"
-        return None
+        return _misfit_of(inner, values)
 
     return check
+
+
+def _misfit_of(inner: Check, values: list[object]) -> Misfit | None:
+    for index, item in enumerate(values):
+        if wanted := inner(item):
+            return _within(f"[{index}]", wanted, item)
+    return None
 
 
 def values(inner: Check) -> Check:
     """Accept an object whose values all pass."""
 
-    def check(value: object) -> str | None:
+    def check(value: object) -> str | Misfit | None:
         if not isinstance(value, dict):
             return "object"
         for name, item in cast(dict[str, object], value).items():
             if wanted := inner(item):
-                return f"'{name}' to be {wanted}"
+                return _within(f".{name[:100]}", wanted, item)
         return None
 
     return check
@@ -125,7 +153,7 @@ def members(required: Mapping[str, Check], optional: Mapping[str, Check] | None 
     """Accept an object with some members; others are left alone."""
     known = {**required, **(optional or {})}
 
-    def check(value: object) -> str | None:
+    def check(value: object) -> str | Misfit | None:
         if not isinstance(value, dict):
             return "object"
         found = cast(dict[str, object], value)
@@ -133,15 +161,15 @@ def members(required: Mapping[str, Check], optional: Mapping[str, Check] | None 
             item = found.get(name)
             if item is None:
                 if name in required:
-                    return f"object with '{name}'"
+                    return Misfit(f".{name}", "", None)
             elif wanted := inner(item):
-                return f"'{name}' to be {wanted}"
+                return _within(f".{name}", wanted, item)
         return None
 
     return check
 
 
-def _reasoning(value: object) -> str | None:
+def _reasoning(value: object) -> str | Misfit | None:
     wanted = members({}, {"effort": EFFORT, "max_tokens": integer(1), "exclude": boolean})(value)
     if wanted is None and isinstance(value, dict):
         given = cast(dict[str, object], value)
@@ -150,12 +178,12 @@ def _reasoning(value: object) -> str | None:
     return wanted
 
 
-def _thinking(value: object) -> str | None:
+def _thinking(value: object) -> str | Misfit | None:
     wanted = members({"type": one_of("enabled", "disabled", "adaptive")}, {"budget_tokens": integer(1)})(value)
     if wanted is None and isinstance(value, dict):
         budget = cast(dict[str, object], value).get("budget_tokens")
         if isinstance(budget, int) and budget < 1024:
-            return "'budget_tokens' to be integer at least 1024"
+            return Misfit(".budget_tokens", "integer at least 1024", budget)
     return wanted
 
 
@@ -173,7 +201,7 @@ def _tool_name(value: object) -> str | None:
     return None if isinstance(value, str) and _NAME.fullmatch(value) else "name of letters, digits, _ and -, at most 64"
 
 
-def _tool(value: object) -> str | None:
+def _tool(value: object) -> str | Misfit | None:
     if not isinstance(value, dict):
         return "object"
     tool = cast(dict[str, object], value)
@@ -184,10 +212,10 @@ def _tool(value: object) -> str | None:
         return members({"function": inner})(tool)
     if tool.get("type") == "custom":
         return members({"custom": members({"name": _tool_name})})(tool)
-    return None if isinstance(tool.get("type"), str) else "object with 'type'"
+    return members({"type": text})(tool)
 
 
-def _tool_choice(value: object) -> str | None:
+def _tool_choice(value: object) -> str | Misfit | None:
     if isinstance(value, str):
         return one_of("none", "auto", "required")(value)
     if not isinstance(value, dict):
@@ -216,7 +244,7 @@ def _schema_name(value: object) -> str | None:
     return None if fits else "name of letters, digits, _ and -, at most 64"
 
 
-def _response_format(value: object) -> str | None:
+def _response_format(value: object) -> str | Misfit | None:
     kind = members({"type": one_of("text", "json_object", "json_schema")})(value)
     if kind is None and cast(dict[str, object], value)["type"] == "json_schema":
         schema = members({"name": _schema_name}, {"schema": mapping, "strict": boolean, "description": text})
@@ -225,7 +253,9 @@ def _response_format(value: object) -> str | None:
 
 
 EFFORT = one_of("none", "minimal", "low", "medium", "high", "xhigh")
-_TEXT_PARTS = either(text, items(members({"type": text})))
+_TEXT_PARTS = either(text, items(members({"type": text}, {"text": text})))
+MAX_CHOICES = 1024
+"""The contract names no most for `n`; OpenAI takes 128, engines of one's own what fits their memory."""
 
 CHECKS: Mapping[str, Check] = {
     "max_tokens": integer(1),
@@ -237,9 +267,9 @@ CHECKS: Mapping[str, Check] = {
     "top_k": number(0),
     "min_p": number(0, 1),
     "top_a": number(0, 1),
-    "n": integer(1, 128),
+    "n": integer(1, MAX_CHOICES),
     "stop": either(text, texts(4)),
-    "seed": integer(-(2**63), 2**63 - 1),
+    "seed": integer(),
     "frequency_penalty": number(-2, 2),
     "presence_penalty": number(-2, 2),
     "repetition_penalty": number(0),
@@ -262,7 +292,7 @@ CHECKS: Mapping[str, Check] = {
     "thinking": _thinking,
     "system": _TEXT_PARTS,
     "stop_sequences": texts(),
-    "metadata": mapping,
+    "metadata": values(text),
     "web_search_options": members({}, {"search_context_size": one_of("low", "medium", "high")}),
     "search_mode": one_of("academic", "web"),
     "search_domain_filter": texts(10),
@@ -274,7 +304,9 @@ CHECKS: Mapping[str, Check] = {
     "last_updated_after_filter": _date,
     "last_updated_before_filter": _date,
     "enable_search": boolean,
-    "search_options": mapping,
+    "search_options": members(
+        {}, {"forced_search": boolean, "search_strategy": one_of("turbo", "max", "agent"), "enable_source": boolean}
+    ),
     "modalities": items(one_of("text", "audio")),
     "audio": members({"voice": either(text, mapping), "format": one_of("wav", "mp3", "flac", "opus", "pcm16", "aac")}),
     "mask_sensitive_info": boolean,
@@ -283,22 +315,28 @@ CHECKS: Mapping[str, Check] = {
     "store": boolean,
     "service_tier": text,
     "verbosity": one_of("low", "medium", "high"),
-    "guided_decoding_backend": text,
+    "guided_decoding_backend": one_of("outlines", "lm-format-enforcer"),
+    "best_of": integer(1),
 }
 """Every field that the contract gives a type; null always means absent."""
 
-GATEWAY_FIELDS = frozenset({"model", "provider", "normalize_tool_schemas", "plugins"})
+GATEWAY_FIELDS = frozenset({"model", "provider"})
 """Fields that are for the gateway itself and never sent on."""
+
+IGNORED_FIELDS = frozenset({"normalize_tool_schemas", "plugins"})
+"""Fields that are accepted, never sent on, and named among the dropped ones."""
 
 
 def received(value: object) -> str:
     """Print a value for a message, shortened."""
     if isinstance(value, dict | list):
         return "object" if isinstance(value, dict) else "array"
-    shown = msgspec.json.encode(value).decode()
+    shown = str(value) if type(value) is int else msgspec.json.encode(value).decode()
     return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
-def fault(name: str, expected: str, value: object) -> str:
+def fault(name: str, expected: str | Misfit, value: object) -> str:
     """Print one line of a validation error."""
-    return f"'{name}': Expected {expected}, received {received(value)}"
+    if isinstance(expected, Misfit):
+        name, expected, value = name + expected.place, expected.expected, expected.value
+    return f"'{name}': Expected {expected}, received {received(value)}" if expected else f"'{name}': Required"

@@ -5,18 +5,33 @@ Shapes: https://platform.openai.com/docs/api-reference/chat (read 2026-11-22).
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 
 import msgspec
 from msgspec import Raw
 
-from modelport.catalogue.facts import Offer
+from modelport.catalogue.facts import Offer, Quirks
 from modelport.core.credits import usd_json
-from modelport.dialects.chat_request import as_system, parse
+from modelport.core.errors import InvalidBody
+from modelport.dialects.chat_answer import (
+    HEAD,
+    SPENT_ON_REASONING,
+    NewIdentity,
+    cost_with_notice,
+    is_only_reasoning,
+    merged,
+    missing,
+    unnamed,
+    with_reasoning,
+)
+from modelport.dialects.chat_fields import IGNORED_FIELDS
+from modelport.dialects.chat_request import parse
+from modelport.dialects.chat_rewrite import as_system, with_prefix, with_reasoning_in, without_names
 from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
 from modelport.operations.chat import ChatCall
 from modelport.operations.usage import Usage
 
-__all__ = ["Reply", "cost_block", "decode", "encode", "fault", "meters", "parse", "said_bytes", "with_cost"]
+__all__ = ["Reply", "cost_block", "decode", "encode", "fault", "meters", "parse", "said_bytes", "unable", "with_cost"]
 
 PATH = "/chat/completions"
 JSON_HEADERS = ((b"content-type", b"application/json"), (b"accept", b"application/json"))
@@ -44,6 +59,10 @@ class Reply(msgspec.Struct):
     """The parts of a whole answer that the gateway reads."""
 
     choices: Raw
+    id: Raw = Raw(b"")
+    object: Raw = Raw(b"")
+    created: Raw = Raw(b"")
+    model: Raw = Raw(b"")
     usage: Raw = Raw(b"null")
     error: Raw = Raw(b"null")
     meta: Raw = Raw(b"")
@@ -76,18 +95,20 @@ _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 def encode(call: ChatCall, offer: Offer, output_bound: int | None = None) -> UpstreamRequest:
     """Write the call for a provider; `output_bound` lowers (or sets) the caller's bound on output tokens per choice."""
     quirks = offer.quirks
-    rename, drop, accept = quirks.rename, quirks.drop, quirks.accept
+    rename, drop = quirks.rename, quirks.drop
     members = [b'{"model":' + msgspec.json.encode(offer.upstream)]
     dropped: list[str] = []
     names: set[str] = set()
     fields = call.fields if output_bound is None and not _both_bounds(call) else _bounded(call, output_bound)
+    if quirks.clamp:
+        fields = _clamped(fields, quirks.clamp)
     for name, raw in fields.items():
         if name in _REWRITTEN:
             value = _rewritten(name, raw, call, offer)
             if value is None:
                 continue
             raw = value
-        if name in drop or not (name in OWN_FIELDS or name in accept or quirks.accept_unknown):
+        if name in drop or (name not in OWN_FIELDS and not _takes(quirks, name)):
             dropped.append(name)
             continue
         if rename:
@@ -96,6 +117,8 @@ def encode(call: ChatCall, offer: Offer, output_bound: int | None = None) -> Ups
                 continue
             names.add(name)
         members.append((_KEYS.get(name) or _key(name)) + raw)
+    if call.has_names and not quirks.message_names:
+        dropped.append("messages.name")
     if call.is_streaming and quirks.stream_usage and "stream_options" not in fields:
         members.append(b'"stream_options":{"include_usage":true}')
     return UpstreamRequest(
@@ -105,6 +128,36 @@ def encode(call: ChatCall, offer: Offer, output_bound: int | None = None) -> Ups
         is_streaming=call.is_streaming,
         dropped=tuple(dropped),
     )
+
+
+def unable(call: ChatCall, offer: Offer) -> InvalidBody | None:
+    """Say what of a call an offer cannot do at all; None when it can do everything or leave out the rest."""
+    quirks, provider = offer.quirks, offer.provider.name
+    if call.choices > 1 and not quirks.choices:
+        told = f"'n': {provider} gives one answer to a call; send 1, or several calls"
+        return InvalidBody((told,), "n")
+    if call.prefix_at is not None and not quirks.prefix:
+        place = f"messages[{call.prefix_at}].prefix"
+        return InvalidBody((f"'{place}': {provider} cannot continue a message of this model; leave it out",), place)
+    return None
+
+
+def _takes(quirks: Quirks, name: str) -> bool:
+    """Whether a provider understands a field beyond the format itself."""
+    return (name in quirks.accept or quirks.accept_unknown) and name not in IGNORED_FIELDS
+
+
+def _clamped(fields: Mapping[str, bytes], clamp: Mapping[str, str]) -> Mapping[str, bytes]:
+    """Lower what is above a provider's most."""
+    above = {name: most.encode() for name, most in clamp.items() if name in fields and _is_above(fields[name], most)}
+    return {**fields, **above} if above else fields
+
+
+def _is_above(raw: bytes, most: str) -> bool:
+    try:
+        return Decimal(raw.decode()) > Decimal(most)
+    except InvalidOperation:
+        return False  # No number, in a field that nobody documented.
 
 
 def _key(name: str) -> bytes:
@@ -130,10 +183,17 @@ def _bounded(call: ChatCall, output_bound: int | None) -> dict[str, bytes]:
 
 def _rewritten(name: str, raw: bytes, call: ChatCall, offer: Offer) -> bytes | None:
     """Return what is sent for a field; None leaves it out because it would say nothing."""
-    if name == "messages" and "developer" in call.roles and not offer.quirks.developer_role:
-        return as_system(raw)
+    quirks = offer.quirks
+    if name == "messages":
+        if "developer" in call.roles and not quirks.developer_role:
+            raw = as_system(raw)
+        if call.has_names and not quirks.message_names:
+            raw = without_names(raw)
+        if call.has_reasoning and quirks.reasoning_field:
+            raw = with_reasoning_in(raw, quirks.reasoning_field)
+        return raw if call.prefix_at is None else with_prefix(raw, quirks.prefix)
     if name == "stream_options":
-        if not call.is_streaming or not offer.quirks.stream_usage:
+        if not call.is_streaming or not quirks.stream_usage:
             return None
         options = _OBJECT.decode(raw)
         return msgspec.json.encode({**options, "include_usage": Raw(b"true")})
@@ -199,12 +259,35 @@ def cost_block(charged: int) -> bytes:
     return b'{"usage":{"credits_used":%d,"usd_spent":%b}}' % (charged, usd_json(charged))
 
 
-def with_cost(body: bytes, reply: Reply, charged: int) -> bytes:
-    """Put `meta.usage` into a whole answer, leaving its other bytes as they came."""
-    if reply.meta:
-        return msgspec.json.encode({**_OBJECT.decode(body), "meta": Raw(cost_block(charged))})
+def with_cost(
+    body: bytes, reply: Reply, charged: int, *, reasoning_field: str = "", identity: NewIdentity = unnamed
+) -> bytes:
+    """Put `meta.usage` into a whole answer, leaving its other bytes as they came where they are as promised.
+
+    Reasoning in `reasoning_field` is given as `reasoning_content` too, and a provider that does not name its answer
+    has it named by `identity`.
+    """
+    meta = cost_block(charged)
+    if b'"length"' in body and is_only_reasoning(bytes(reply.choices), _has_reasoned(bytes(reply.usage))):
+        meta = cost_with_notice(meta, SPENT_ON_REASONING)
+    changed: dict[str, Raw] = {}
+    if not _UNSAID.isdisjoint((len(reply.id), len(reply.object), len(reply.created), len(reply.model))):
+        changed = missing(_OBJECT.decode(body), "chat.completion", identity)
+    if reasoning_field:
+        changed["choices"] = Raw(with_reasoning(bytes(reply.choices), "message", reasoning_field))
+    if changed or reply.meta:
+        return merged(_OBJECT.decode(body), {**changed, "meta": Raw(meta)})
     end = body.rindex(b"}")
-    return body[:end] + b',"meta":' + cost_block(charged) + b"}"
+    return body[:end] + b',"meta":' + meta + b"}"
+
+
+_UNSAID = frozenset({0, len(b"null")})
+"""How long a member may be that says nothing; looked at before the member itself, which would cost every answer."""
+
+
+def _has_reasoned(usage: bytes) -> bool:
+    known = meters(usage)
+    return known is not None and known.by_meter.get("reasoning", 0) > 0
 
 
 def fault(status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
@@ -227,5 +310,5 @@ def reported(usage: Usage) -> bytes:
 
 def chunk_head(first: Mapping[str, Raw]) -> bytes:
     """Print the members that every chunk of a stream shares, from its first one."""
-    shared = {name: first[name] for name in ("id", "created", "model") if name in first}
+    shared = {name: first[name] for name in HEAD if name in first}
     return msgspec.json.encode({"object": "chat.completion.chunk", **shared})[:-1]

@@ -5,6 +5,18 @@ import re
 import msgspec
 from msgspec import Raw
 
+from modelport.dialects.chat_answer import (
+    CUT,
+    SPEAKS,
+    SPENT_ON_REASONING,
+    THINKS,
+    NewIdentity,
+    cost_with_notice,
+    merged,
+    missing,
+    unnamed,
+    with_reasoning,
+)
 from modelport.dialects.openai_chat import chunk_head, cost_block, meters, reported
 from modelport.dialects.wire import MalformedReply, UpstreamFault
 from modelport.operations.usage import Usage
@@ -21,11 +33,38 @@ DONE = b"data: [DONE]\n\n"
 
 
 class ChatStream:
-    """Reads one streamed answer; `feed` takes bytes cut anywhere and returns the whole events to pass on."""
+    """Reads one streamed answer; `feed` takes bytes cut anywhere and returns the whole events to pass on.
 
-    __slots__ = ("_head", "_reported", "_rest", "events", "has_finish", "is_done", "problem")
+    Reasoning in `reasoning_field` is given as `reasoning_content` too, and a provider that does not name its answer
+    has it named by `identity`, in every chunk alike.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = (
+        "_has_thought",
+        "_head",
+        "_identity",
+        "_is_cut",
+        "_is_mute",
+        "_missing",
+        "_reasoning",
+        "_reasoning_field",
+        "_reported",
+        "_rest",
+        "events",
+        "has_finish",
+        "is_done",
+        "problem",
+    )
+
+    def __init__(self, reasoning_field: str = "", identity: NewIdentity = unnamed) -> None:
+        self._reasoning_field = reasoning_field
+        self._reasoning = b'"%b"' % reasoning_field.encode() if reasoning_field else None
+        self._identity = identity
+        self._missing: dict[str, Raw] = {}
+        self._is_mute = True
+        """Whether nothing but reasoning came yet."""
+        self._has_thought = False
+        self._is_cut = False
         self._rest = b""
         self._head: bytes | None = None
         self._reported: bytes | None = None
@@ -65,7 +104,9 @@ class ChatStream:
 
     def _is_plain(self, data: bytes) -> bool:
         """Say whether events can go as they are: nothing in them is for us, and each is one line with an object."""
-        if self._head is None or b"[DONE]" in data or b'"error"' in data:
+        if self._head is None or self._missing or b"[DONE]" in data or b'"error"' in data:
+            return False
+        if self._reasoning is not None and self._reasoning in data:
             return False
         if b'"usage"' in data and _USAGE_OBJECT.search(data) is not None:
             return False
@@ -75,7 +116,9 @@ class ChatStream:
         if data.count(b"}\n\n") != events:
             return False  # Cut off: found without reading each event, which would cost every stream.
         if not self.has_finish and b'"finish_reason"' in data:
-            self.has_finish = _FINISHED.search(data) is not None
+            self._finish(data)
+        if self._is_mute:
+            self._listen(data)
         self.events += events - (len(_SAYS_NOTHING.findall(data)) if self.has_finish else 0)
         return True
 
@@ -106,19 +149,46 @@ class ChatStream:
         choices = bytes(members.get("choices", _NULL))
         if not choices.startswith(b"["):
             raise MalformedReply("an event of the provider's stream has no list of choices")
-        if self._head is None:
-            self._head = chunk_head(members)
-        if not self.has_finish and _FINISHED.search(choices):
-            self.has_finish = True
+        changed = self._normal(members, choices)
+        if not self.has_finish:
+            self._finish(choices)
+        if self._is_mute:
+            self._listen(choices)
         usage = bytes(members.get("usage", _NULL))
         if usage != b"null":
             self._reported = usage
             if choices[1:-1].strip() == b"":
                 return b""
-            payload = msgspec.json.encode({**members, "usage": _NULL})
+            changed = {**changed, "usage": _NULL}
+        if changed:
+            payload = merged(members, changed)
         if _SAYS.search(choices):
             self.events += 1
         return b"data: " + payload + b"\n\n"
+
+    def _normal(self, members: dict[str, Raw], choices: bytes) -> dict[str, Raw]:
+        """Return what has to be written otherwise for a chunk to have the promised form."""
+        if self._head is None:
+            self._missing = missing(members, "chat.completion.chunk", self._identity)
+            self._head = chunk_head({**members, **self._missing})
+        if self._reasoning is None or self._reasoning not in choices:
+            return self._missing
+        return {**self._missing, "choices": Raw(with_reasoning(choices, "delta", self._reasoning_field))}
+
+    def _finish(self, data: bytes) -> None:
+        if _FINISHED.search(data) is not None:
+            self.has_finish = True
+            self._is_cut = CUT.search(data) is not None
+
+    def _listen(self, data: bytes) -> None:
+        if SPEAKS.search(data) is not None:
+            self._is_mute = False
+        elif not self._has_thought and THINKS.search(data) is not None:
+            self._has_thought = True
+
+    def _notice(self, usage: Usage) -> str | None:
+        has_thought = self._has_thought or usage.by_meter.get("reasoning", 0) > 0
+        return SPENT_ON_REASONING if self._is_cut and self._is_mute and has_thought else None
 
     def usage(self) -> Usage | None:
         """Return what the provider reported so far; None when it reported nothing to trust."""
@@ -134,11 +204,9 @@ class ChatStream:
         shown = b"null"
         if wants_usage:
             shown = self._reported if self._reported and usage.source == "provider" else reported(usage)
-        head = self._head or b'{"object":"chat.completion.chunk"'
+        head = self._head or chunk_head(missing({}, "chat.completion.chunk", self._identity))
         stop = b"".join(b"data: " + head + _STOPPED % index for index in range(stopped_choices))
-        meta = cost_block(charged)
-        if notice is not None:
-            meta = meta[:-1] + b',"notice":' + msgspec.json.encode(notice) + b"}"
+        meta = cost_with_notice(cost_block(charged), notice or self._notice(usage))
         return stop + b"data: " + head + b',"choices":[],"usage":' + shown + b',"meta":' + meta + b"}\n\n" + DONE
 
 

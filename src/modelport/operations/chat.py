@@ -21,13 +21,21 @@ class ChatCall(Struct, frozen=True):
     """The caller's bound on output, reasoning included: the smaller of the two spellings."""
     choices: int
     text_bytes: int
-    """Bytes of JSON that hold text, as the base of an estimate of input tokens."""
+    """Bytes of JSON that a model reads as text (messages, tools, schemas): the base of an estimate of input."""
     attachments: int
     """Parts that are not text: images, files, audio, video."""
     roles: Mapping[str, int]
     """Each role that occurs, with the index of its first message."""
     provider: str | None
     """The provider that the caller pinned, lower-case; None for any."""
+    messages: int = 1
+    """How many there are; each costs some tokens beside its text."""
+    has_names: bool = False
+    """Whether some message has a `name`."""
+    has_reasoning: bool = False
+    """Whether some message brings back the `reasoning_content` of an earlier answer."""
+    prefix_at: int | None = None
+    """The index of the final assistant message that the answer is to continue; None when there is none."""
 
 
 class RoleRefused(InvalidBody):

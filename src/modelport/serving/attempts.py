@@ -9,6 +9,7 @@ from modelport.catalogue.facts import Offer, Rates
 from modelport.core.clock import Clock
 from modelport.core.errors import Problem
 from modelport.dialects import openai_chat
+from modelport.dialects.chat_answer import NewIdentity
 from modelport.dialects.openai_chat_stream import ChatStream
 from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
 from modelport.ledger.records import Attempt
@@ -28,6 +29,8 @@ class Success:
     rates: Rates
     request: UpstreamRequest
     answer: UpstreamAnswer
+    identity: NewIdentity
+    """Names an answer that its provider does not name."""
     body: bytes = b""
     """A whole answer's bytes; of a stream, the events that proved it."""
     reply: openai_chat.Reply | None = None
@@ -50,6 +53,7 @@ class FirstSuccess:
         offers: Sequence[tuple[Offer, Rates]],
         output_bound: int | None,
         attempts: list[Attempt],
+        identity: NewIdentity,
     ) -> None:
         self._upstream = upstream
         self._clock = clock
@@ -57,6 +61,7 @@ class FirstSuccess:
         self._offers = offers[:MAX_ATTEMPTS]
         self._output_bound = output_bound
         self._attempts = attempts
+        self._identity = identity
         self._context: AbstractAsyncContextManager[UpstreamAnswer] | None = None
 
     async def __aenter__(self) -> Success:
@@ -86,7 +91,7 @@ class FirstSuccess:
         request = openai_chat.encode(self._call, offer, self._output_bound)
         context = self._upstream.send(offer, request)
         answer = await context.__aenter__()
-        success = Success(offer, rates, request, answer)
+        success = Success(offer, rates, request, answer, self._identity)
         try:
             await (_prove_stream if request.is_streaming else _prove_whole)(success)
         except MalformedReply as problem:
@@ -136,7 +141,7 @@ async def _prove_stream(success: Success) -> None:
         raise openai_chat.error_inside(body) or MalformedReply("the provider sent a whole answer instead of a stream")
     if b"event-stream" not in kind:
         raise MalformedReply(f"the provider sent {kind.decode('latin-1')[:80] or 'no type'} instead of a stream")
-    stream = success.stream = ChatStream()
+    stream = success.stream = ChatStream(success.offer.quirks.reasoning_field, success.identity)
     while not success.body and not stream.is_done:
         data = await answer.some()
         if not data:

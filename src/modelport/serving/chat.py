@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ from modelport.core.clock import Clock
 from modelport.core.credits import usd_text
 from modelport.core.errors import Problem
 from modelport.dialects import openai_chat
+from modelport.dialects.chat_answer import Identity
 from modelport.dialects.openai_chat_stream import ChatStream
 from modelport.dialects.wire import MalformedReply
 from modelport.keys.key import Key
@@ -23,6 +25,7 @@ from modelport.serving.advance import USED_UP, Advance, Cover, cover
 from modelport.serving.attempts import FirstSuccess, Success
 from modelport.serving.estimate import Estimator, counted, guessed
 from modelport.serving.exchange import CallerLeft, CallFailed, ChatRequest
+from modelport.serving.fitting import fitting
 from modelport.serving.patience import Patience
 from modelport.serving.ports import Client, CutShort, MalformedAnswer, Upstream, UpstreamProblem
 from modelport.serving.written import Notes, named
@@ -53,6 +56,8 @@ class ServeChat:
     new_id: Callable[[], str]
     status_of: Callable[[Problem], int]
     """The HTTP status that a problem is shown as, for its row."""
+    code_of: Callable[[Problem], str]
+    """The error code that a problem is shown as, likewise."""
     drain_s: float
     """How long an answer is waited for after its caller has left, where the key's policy says so."""
 
@@ -70,7 +75,7 @@ class ServeChat:
                 await self._attempt(call, plan, await cover(hold, estimate, is_blind=is_blind), notes, client)
         except Problem as problem:
             if notes.model is not None:
-                await self.ledger.record(notes.failed(problem, self.status_of(problem)))
+                await self.ledger.record(notes.failed(self.code_of(problem), self.status_of(problem)))
             raise CallFailed(problem, notes.inference_id) from problem
 
     def _plan(self, call: ChatCall, notes: Notes) -> Plan:
@@ -79,12 +84,13 @@ class ServeChat:
         notes.model = model = router.catalogue.find(call.model)
         if model.refuses_roles:
             refuse_roles(call, model)
-        return router.plan(model, call.provider, notes.created_at_ms)
+        return fitting(call, router.plan(model, call.provider, notes.created_at_ms))
 
     async def _attempt(self, call: ChatCall, plan: Plan, covered: Cover, notes: Notes, client: Client) -> None:
         """Ask a provider and answer, with the output that there is money for."""
         patience = Patience(self._patience_s(notes.key, plan))
-        offers = FirstSuccess(self.upstream, self.clock, call, plan.offers, covered.bound, notes.attempts)
+        identity = partial(named_by, notes, self.clock)
+        offers = FirstSuccess(self.upstream, self.clock, call, plan.offers, covered.bound, notes.attempts, identity)
         success: Success | None = None
         advance: Advance | None = None
         problem: Problem | None = None
@@ -131,8 +137,6 @@ class ServeChat:
                 if advance.is_over:
                     success.answer.stop()
                     return advance.problem
-                if stream.problem is not None:
-                    success.answer.stop()
                 if stream.is_done or stream.problem is not None:
                     break
                 data = await success.answer.some()
@@ -141,6 +145,12 @@ class ServeChat:
                 passed = stream.feed(data)
         except UpstreamProblem as problem:
             return problem
+        return self._verdict(success, stream)
+
+    def _verdict(self, success: Success, stream: ChatStream) -> Problem | None:
+        """Say why a stream that brings no more is no whole answer, if so; one that misbehaved is left at once."""
+        if stream.problem is not None:
+            success.answer.stop()
         if isinstance(stream.problem, MalformedReply):
             return MalformedAnswer(f"{success.offer.provider.name}: {stream.problem.message}")
         if stream.problem is None and not (stream.is_done or stream.has_finish):
@@ -157,14 +167,18 @@ class ServeChat:
             (b"x-aimlapi-usd-spent", usd_text(receipt.charged, 9).encode()),
         )
         await client.start(200, (JSON_TYPE, *traced(notes), *cost))
-        await client.finish(openai_chat.with_cost(success.body, reply, receipt.charged))
+        field = success.offer.quirks.reasoning_field
+        answer = openai_chat.with_cost(
+            success.body, reply, receipt.charged, reasoning_field=field, identity=success.identity
+        )
+        await client.finish(answer)
 
     async def _finish_stream(
         self, call: ChatCall, stream: ChatStream, problem: Problem | None, covered: Cover, notes: Notes, client: Client
     ) -> None:
         usage = stream.usage() or counted(call, stream.events)
         if problem is not None:
-            await covered.hold.settle(notes.cut(usage, problem))
+            await covered.hold.settle(notes.cut(usage, self.code_of(problem)))
             await client.fail(problem)
             return
         try:
@@ -212,6 +226,12 @@ class ServeChat:
 def budget(key: Key) -> KeyBudget | None:
     """Return what limits the key's spending, if anything does."""
     return None if key.limit is None else KeyBudget(key.id, key.limit.retention, key.limit.threshold)
+
+
+def named_by(notes: Notes, clock: Clock) -> Identity:
+    """Name an answer of which its provider does not say what it is called."""
+    model = "" if notes.model is None else notes.model.id
+    return Identity(f"chatcmpl-{notes.inference_id}", clock.now_ms() // 1000, model)
 
 
 def refuse_roles(call: ChatCall, model: Model) -> None:

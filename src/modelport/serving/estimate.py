@@ -18,7 +18,7 @@ BYTES_PER_TOKEN_HELD = 3
 BYTES_PER_TOKEN_GUESSED = 4
 """The usual density of English text, for usage that nobody reported."""
 TOKENS_PER_ATTACHMENT = 2048
-TOKENS_OF_TEMPLATE = 64
+TOKENS_OF_TEMPLATE = 8
 FIRST_GUESS_OUTPUT = 1024
 ASSUMED_MOST_OUTPUT = 4096
 """The longest answer that is reckoned with where the catalogue does not know the model's limit. It must not exceed the

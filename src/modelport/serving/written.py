@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from modelport.catalogue.facts import Model, Offer, Rates
 from modelport.core.clock import Clock
-from modelport.core.errors import Problem
 from modelport.keys.key import Key
 from modelport.ledger.records import Attempt, CallRecord, CallStatus
 from modelport.operations.usage import NOTHING_USED, Usage
@@ -14,7 +13,7 @@ from modelport.serving.exchange import ChatRequest
 
 CLIENT_LEFT = 499
 """The status on the row of a call whose caller left before the end; nobody receives it."""
-OUT_OF_CREDIT = "OutOfCredit"
+OUT_OF_CREDIT = "out_of_credit"
 """The error on the row of a stream that ended, properly, where its money did."""
 MAX_DROPPED = 50
 MAX_NAME = 100
@@ -56,17 +55,20 @@ class Notes:
         """The row of a stream that ended, whole as far as it goes, because its money was used up."""
         return self._row(usage, 200, OUT_OF_CREDIT, on_house=False, status="succeeded")
 
-    def cut(self, usage: Usage, problem: Problem) -> CallRecord:
+    def cut(self, usage: Usage, code: str) -> CallRecord:
         """The row of a stream that we or the provider cut: the house bears its cost."""
-        return self._row(usage, 200, type(problem).__name__, on_house=True)
+        return self._row(usage, 200, code, on_house=True)
 
     def left(self, usage: Usage) -> CallRecord:
         """The row of a call that ended because its caller had left."""
-        return self._row(usage, CLIENT_LEFT, "ClientLeft", on_house=False)
+        return self._row(usage, CLIENT_LEFT, "client_left", on_house=False)
 
-    def failed(self, problem: Problem, http_status: int) -> CallRecord:
+    def failed(self, code: str, http_status: int) -> CallRecord:
         """The row of a call that was refused or not answered; it costs nothing."""
-        return self._row(NOTHING_USED, http_status, type(problem).__name__, on_house=False)
+        return self._row(NOTHING_USED, http_status, code, on_house=False)
+
+    def _last_asked(self) -> str | None:
+        return self.attempts[-1].provider if self.attempts else None
 
     def _row(
         self, usage: Usage, http_status: int, error: str | None, *, on_house: bool, status: CallStatus = "failed"
@@ -86,7 +88,7 @@ class Notes:
             endpoint=request.endpoint,
             origin=request.origin,
             model=self.model.id if self.model is not None else "",
-            provider=offer.provider.id if offer is not None else None,
+            provider=offer.provider.id if offer is not None else self._last_asked(),
             upstream_model=offer.upstream if offer is not None else None,
             is_streaming=self.is_streaming,
             status="succeeded" if error is None else status,
