@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import gc
 import logging
 import os
 import secrets
@@ -271,9 +272,19 @@ def _app(
     )
 
 
+def _calm_collector() -> None:
+    """Have the cycle collector leave alone what was made at start, and look less often at what calls leave behind.
+
+    Hardly any of it is in cycles, and looking took a tenth of the CPU of a call; `make soak` shows that memory is flat.
+    """
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
 async def run(settings: Settings, greet: Callable[[str], None]) -> None:
     """Serve until a signal; `greet` is told the address that is listened on. Raises `CannotListen` and as `gateway`."""
     async with gateway(settings) as app:
+        _calm_collector()
         limits = Limits(
             header_s=settings.server.header_timeout_s,
             body_idle_s=settings.server.body_timeout_s,

@@ -115,7 +115,7 @@ class App:
         if client.has_started:
             request.connection.abort()  # an answer under way must not look complete
             return
-        headers = [*error_headers(told, body), *more]
+        headers = [*error_headers(told), *more]
         if request.client_request_id is not None:
             headers.append((b"x-client-request-id", request.client_request_id.encode()))
         await client.start(told.status, headers)
@@ -133,4 +133,5 @@ class App:
         """Render what went wrong before a request could reach the application."""
         told = refusal(problem, self.links.root({}, {}))
         body = error_json(told, Occasion(path, self.new_request_id(), self.clock.now_ms()))
-        return told.status, [*error_headers(told, body), *self.cors.headers], body
+        length = (b"content-length", b"%d" % len(body))
+        return told.status, [*error_headers(told), length, *self.cors.headers], body

@@ -51,7 +51,7 @@ class AsgiClient:
         """Send the last piece and end the answer."""
         head = self._head
         if head is not None:
-            if self.status not in _BODILESS and not _has_length(head):
+            if self.status not in _BODILESS:
                 head.append((b"content-length", b"%d" % len(data)))
             await self._begin(head)
         await self._request.send({"type": "http.response.body", "body": data, "more_body": False})
@@ -64,17 +64,10 @@ class AsgiClient:
             return
         kept = [header for header in self._head if header[0] not in (b"content-type", b"cache-control")]
         self.status = refusal.status
-        self._head = [*error_headers(refusal, body), *kept]
+        self._head = [*error_headers(refusal), *kept]
         await self.finish(body)
 
     async def _begin(self, head: list[tuple[bytes, bytes]]) -> None:
         self._head = None
         self.has_started = True
         await self._request.send({"type": "http.response.start", "status": self.status, "headers": head})
-
-
-def _has_length(head: list[tuple[bytes, bytes]]) -> bool:
-    for name, _ in head:  # noqa: SIM110 - a generator costs more than the loop, on every answer
-        if name == b"content-length":
-            return True
-    return False

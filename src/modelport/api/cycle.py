@@ -2,7 +2,8 @@
 
 import asyncio
 import http
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+import re
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 HIGH_WATER_BYTES = 65_536
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in http.HTTPStatus}
 _BODILESS = frozenset({204, 304})
+_LENGTH = re.compile(rb"^content-length: (\d+)", re.MULTILINE)
 
 
 def status_line(status: int) -> bytes:
@@ -95,33 +97,25 @@ class Cycle:
         else:
             self._continue(message.get("body", b""), bool(message.get("more_body", False)))
 
-    def _begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    def _begin(self, status: int, headers: Collection[tuple[bytes, bytes]]) -> None:
         if self.response_started:
             raise RuntimeError("the answer has begun already")
-        parts = [status_line(status), self.protocol.date.line]
-        lines = 3
-        has_length = False
-        for name, value in headers:
-            if name == b"content-length":
-                has_length = True
-                self._owed_bytes = int(value)
-            parts += (name, b": ", value, b"\r\n")
-            lines += 1
+        fields = b"".join([b"%b: %b\r\n" % header for header in headers])
+        lines = fields.count(b"\r\n")
+        if lines != len(headers) or fields.count(b"\n") != lines or fields.count(b"\r") != lines:
+            raise ValueError("a header of the answer holds a line break")
         if self.expects_continue:
             self.keep_alive = False
-        if not self.keep_alive:
-            parts.append(b"connection: close\r\n")
-            lines += 1
+        more = b"" if self.keep_alive else b"connection: close\r\n"
+        length = _LENGTH.search(fields)
         if self.scope["method"] == "HEAD" or status in _BODILESS:
             self._owed_bytes = 0
-        elif not has_length:
+        elif length is not None:
+            self._owed_bytes = int(length[1])
+        else:
             self._is_chunked = True
-            parts.append(b"transfer-encoding: chunked\r\n")
-            lines += 1
-        parts.append(b"\r\n")
-        head = b"".join(parts)
-        if head.count(b"\n") != lines or head.count(b"\r") != lines:
-            raise ValueError("a header of the answer holds a line break")
+            more += b"transfer-encoding: chunked\r\n"
+        head = b"%b%b%b%b\r\n" % (status_line(status), self.protocol.date.line, fields, more)
         self.response_started = True
         self._head = head
 

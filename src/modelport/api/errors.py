@@ -270,9 +270,9 @@ def error_json(refusal: Refusal, occasion: Occasion) -> bytes:
     return body if refusal.status == 400 else body.replace(_BAD_REQUEST, _OTHER_WORDS)
 
 
-def error_headers(refusal: Refusal, body: bytes) -> list[tuple[bytes, bytes]]:
-    """Return the headers that go with an error body, without those for cross-origin use."""
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+def error_headers(refusal: Refusal) -> list[tuple[bytes, bytes]]:
+    """Return the headers that go with an error body, without its length and those for cross-origin use."""
+    headers = [(b"content-type", b"application/json")]
     if refusal.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % refusal.retry_after_s))
     if refusal.status == 401:

@@ -242,11 +242,14 @@ def meters(raw: bytes) -> Usage | None:
     answered = usage.completion_tokens
     if thought and usage.total_tokens == usage.prompt_tokens + answered + thought:
         answered += thought  # xAI counts reasoning beside the completion, everybody else inside it.
-    found = {"input": usage.prompt_tokens - cached - heard, "output": answered - thought - spoken}
-    found |= {"cached_read": cached, "audio_input": heard, "reasoning": thought, "audio_output": spoken}
-    if min(found.values()) < 0:
+    read, said = usage.prompt_tokens - cached - heard, answered - thought - spoken
+    if min(read, said, cached, heard, thought, spoken) < 0:
         return None
-    return Usage({meter: units for meter, units in found.items() if units or meter in ("input", "output")}, "provider")
+    found = {"input": read, "output": said}
+    if cached or heard or thought or spoken:
+        rare = {"cached_read": cached, "audio_input": heard, "reasoning": thought, "audio_output": spoken}
+        found |= {meter: units for meter, units in rare.items() if units}
+    return Usage(found, "provider")
 
 
 def said_bytes(choices: bytes) -> int:
