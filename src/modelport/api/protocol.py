@@ -22,6 +22,7 @@ from modelport.core.errors import Problem
 if TYPE_CHECKING:
     from modelport.api.cycle import Application
 
+_VERSIONS = frozenset({"1.0", "1.1"})
 _LINE_SHOWN = 2048
 
 RenderProblem = Callable[[Problem, str], tuple[int, list[tuple[bytes, bytes]], bytes]]
@@ -230,6 +231,8 @@ class HttpProtocol(HttpToolsProtocol):
             path = _path_of_absolute(path)
         text = path.decode("latin-1")
         version = parser.get_http_version()
+        if version not in _VERSIONS:
+            self._stop(MalformedRequest(f"HTTP/{version} is not spoken here: send HTTP/1.1"))
         scope = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
