@@ -53,7 +53,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         command = self.commands.get(cmd_name)
         if command is None and cmd_name in _COMMANDS:
-            gc.disable()  # Loading makes nothing but what stays; looking through it takes a tenth of the time.
+            gc.disable()  # Loading makes nothing but what stays: there is nothing to collect.
             module = importlib.import_module(f"modelport.cli.{_COMMANDS[cmd_name]}")
             gc.enable()
             command = cast(click.Command, getattr(module, _COMMANDS[cmd_name]))

@@ -72,7 +72,7 @@ class Estimate(Struct, frozen=True):
 
     def cost(self, output_tokens: int) -> Credits:
         """Credits that pay for the input and so much output."""
-        return Credits(-(-(self.input_tokens * self.input_rate + output_tokens * self.output_rate) // RATE_UNITS))
+        return scaled(self.input_tokens * self.input_rate + output_tokens * self.output_rate)
 
     def tokens_for(self, amount_credits: int) -> int | None:
         """Return how many output tokens over all choices an amount pays for; None when output costs nothing."""
