@@ -53,7 +53,7 @@ CASES = [
     (engine('auth = { scheme = "bearer", env = "$A" }'), "auth.env: '$A' is not the name of an environment variable"),
     (
         {"engine.toml": ENGINE.replace("openai_chat", "chatty")},
-        "speaks.chat: 'chatty' is not known; write one of openai_",
+        "speaks.chat: 'chatty' is not known; write one of ",
     ),
     (
         {"engine.toml": ENGINE.replace("http://127.0.0.1:8000/v1", "unix:llama")},

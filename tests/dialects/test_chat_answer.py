@@ -79,7 +79,7 @@ def test_only_what_a_provider_does_not_say_is_filled_in(member: str, given: str)
     full = {**answer, member: None} if given == "null" else {k: v for k, v in answer.items() if k != member}
     body = json.dumps(full).encode()
     told = json.loads(openai_chat.with_cost(body, openai_chat.decode(body), 1, identity=named))
-    expected = {"id": "ours", "object": "chat.completion", "created": 7, "model": "acme/small"}[member]
+    expected = {"id": "chatcmpl-ours", "object": "chat.completion", "created": 7, "model": "acme/small"}[member]
     assert told.pop("meta")
     assert told == {**answer, member: expected}
 
@@ -102,4 +102,4 @@ def test_a_stream_without_a_chunk_ends_with_a_named_one() -> None:
     stream = ChatStream("", named)
     stream.feed(b"data: [DONE]\n\n")
     last = json.loads(stream.ending(COUNTED, 1, wants_usage=False).split(b"\n\n")[0].removeprefix(b"data: "))
-    assert (last["id"], last["created"], last["model"]) == ("ours", 7, "acme/small")
+    assert (last["id"], last["created"], last["model"]) == ("chatcmpl-ours", 7, "acme/small")

@@ -24,7 +24,7 @@ def faults(fields: str = "", messages: str = '[{"role":"user","content":"a"}]') 
 
 
 def offer(**quirks: Any) -> Offer:
-    provider = Provider(id="p", name="Acme", base_url="https://p.example", speaks={"chat": "openai_chat"})
+    provider = Provider(id="p", name="Acme", base_url="https://p.example", speaks={"chat": ("openai_chat",)})
     return Offer(model_id="m", provider=provider, upstream="u", quirks=Quirks(**quirks))
 
 

@@ -27,12 +27,12 @@ def source(case: Path) -> dict[str, Any]:
 
 def offer(quirks: dict[str, Any]) -> Offer:
     given = {name: frozenset(value) if isinstance(value, list) else value for name, value in quirks.items()}
-    provider = Provider(id="p", name="P", base_url="https://p.example", speaks={"chat": "openai_chat"})
+    provider = Provider(id="p", name="P", base_url="https://p.example", speaks={"chat": ("openai_chat",)})
     return Offer(model_id="m", provider=provider, upstream="upstream-name", quirks=Quirks(**given))
 
 
 def identity() -> Identity:
-    return Identity("chatcmpl-ours", 1777550000, "acme/small")
+    return Identity("ours", 1777550000, "acme/small")
 
 
 def case_id(case: Path) -> str:

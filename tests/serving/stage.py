@@ -203,7 +203,12 @@ def refused(status: int, message: str = "no") -> Script:
 def offer_of(provider: str, *, output_credits: int = 1, priority: int = 100, quirks: Quirks = Quirks()) -> Offer:  # noqa: B008 - frozen
     """An offer of the model at one credit per output token; input costs nothing."""
     sold_by = Provider(
-        provider, provider.title(), f"https://{provider}.example/v1", {"chat": "openai_chat"}, "none", priority=priority
+        provider,
+        provider.title(),
+        f"https://{provider}.example/v1",
+        {"chat": ("openai_chat",)},
+        "none",
+        priority=priority,
     )
     rates = dict.fromkeys(TEXT_METERS, 0) | dict.fromkeys(("output", "reasoning"), output_credits * RATE_UNITS)
     return Offer(MODEL.id, sold_by, "talk-1", (Rates(0, rates),), quirks=quirks)

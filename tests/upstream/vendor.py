@@ -165,7 +165,7 @@ def offer_of(
         "acme",
         "Acme",
         url,
-        {"chat": "openai_chat"},
+        {"chat": ("openai_chat",)},
         auth="none" if auth == "none" else "bearer",
         secret_env="ACME_API_KEY",
         timeouts=timeouts,

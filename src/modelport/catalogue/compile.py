@@ -191,7 +191,7 @@ def _provider(draft: ProviderDraft, faults: list[Fault]) -> Provider:
         id=draft.id,
         name=draft.name or draft.id,
         base_url=draft.base_url or "",
-        speaks={cast("Operation", op): cast("Dialect", dialect) for op, dialect in (draft.speaks or {}).items()},
+        speaks={cast("Operation", op): (cast("Dialect", dialect),) for op, dialect in (draft.speaks or {}).items()},
         auth=cast("AuthScheme", scheme),
         secret_env=draft.auth.env if draft.auth else None,
         quirks=_quirks(draft.quirks),

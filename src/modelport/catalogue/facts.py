@@ -5,9 +5,28 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
-Operation = Literal["chat"]
-Dialect = Literal["openai_chat"]
-AuthScheme = Literal["none", "bearer"]
+Operation = Literal["chat", "embeddings"]
+Dialect = Literal[
+    "openai_chat",
+    "openai_responses",
+    "anthropic_messages",
+    "google_gemini",
+    "openai_embeddings",
+    "google_embeddings",
+]
+AuthScheme = Literal["none", "bearer", "x-api-key", "x-goog-api-key", "api-key"]
+"""How a credential is sent: after `Bearer` in `Authorization`, or alone in the header of that name."""
+
+ReasoningForm = Literal["", "effort", "reasoning", "enable_thinking", "thinking", "budget", "adaptive", "level", "none"]
+"""`reasoning_effort` · OpenRouter's `reasoning` object · `enable_thinking` with `thinking_budget` · `thinking.type` ·
+a budget of tokens (`thinking.budget_tokens`, `thinkingBudget`) · Anthropic's adaptive thinking with an effort ·
+Gemini's `thinkingLevel` · cannot be asked for."""
+SearchForm = Literal["", "options", "always", "enable_search", "builtin", "web_search_tool", "native"]
+"""`web_search_options` · the model searches by itself, options are `{}` · DashScope's `enable_search` · Moonshot's
+`$web_search` · Zhipu's tool `web_search` · the dialect's own search tool (Messages, Responses, Gemini)."""
+SchemaForm = Literal["", "json_object", "prompt"]
+ToolSchemas = Literal["", "gemini", "plain"]
+"""Google's subset · no `$ref`, no combinations."""
 
 RATE_UNITS = 1_000_000_000_000
 """Rates are whole credits per this many units, so that every decimal of a price list is exact."""
@@ -62,6 +81,23 @@ class Rates:
     by_meter: Mapping[str, int]
     source: str = ""
     read_on: date | None = None
+    tiers: tuple["Tier", ...] = ()
+    """What holds instead for calls with much input; smallest bound first."""
+
+    def at(self, input_tokens: int) -> Mapping[str, int]:
+        """Return the rates for a call with so much input, cached tokens included."""
+        for tier in reversed(self.tiers):
+            if input_tokens > tier.above_tokens:
+                return tier.by_meter
+        return self.by_meter
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """Rates of calls whose input, cached tokens included, exceeds `above_tokens`; they hold for all of the call."""
+
+    above_tokens: int
+    by_meter: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +127,22 @@ class Quirks:
     """The most that some numeric fields may be, as JSON numbers; what is above is lowered to it."""
     reasoning_field: str = ""
     """The member of a message or delta that holds the reasoning; empty where it is `reasoning_content` or nothing."""
+    reasoning: ReasoningForm = ""
+    """The form in which reasoning is asked for; empty for the dialect's own (`reasoning_effort` in `openai_chat`)."""
+    search: SearchForm = ""
+    """The form in which a search of the web is asked for; empty where the model cannot search."""
+    checks: frozenset[str] = frozenset()
+    """Of: tools, json_schema. What the provider does not enforce, so that the gateway checks the answer."""
+    schema_as: SchemaForm = ""
+    """What a `json_schema` is sent as where the provider does not know it; the schema then goes into the prompt."""
+    stream_only: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Fields and the JSON values with which the provider only streams; `always` stands for any call."""
+    set: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Fields and the JSON values that are sent where the caller sent none, since the provider's default differs."""
+    tool_schemas: ToolSchemas = ""
+    """The part of JSON Schema that tools are rewritten into, always; empty to send them as they came."""
+    fill_path: str = ""
+    """The path for filling in the middle, below the base URL or absolute on its host; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +162,8 @@ class Provider:
     name: str
     base_url: str
     """`https://…`, `http://…`, or `unix:NAME` for an engine of our own."""
-    speaks: Mapping[Operation, Dialect]
+    speaks: Mapping[Operation, tuple[Dialect, ...]]
+    """The wire formats of each operation, best first."""
     auth: AuthScheme = "bearer"
     secret_env: str | None = None
     """The environment variable that holds the credential; None when none is needed."""
@@ -122,6 +175,8 @@ class Provider:
     documentation: str = ""
     aliases: tuple[str, ...] = ()
     """Other names under which a caller may pin this provider."""
+    settings: tuple[str, ...] = ()
+    """More environment variables without which it is not configured: those named in `base_url`."""
 
     def answers_to(self, name: str) -> bool:
         """Whether a caller who pins `name` (lower-case) means this provider."""
@@ -141,6 +196,13 @@ class Offer:
     free: bool = False
     quirks: Quirks = Quirks()
     """The provider's quirks with the offer's own on top."""
+    speaks: tuple[Dialect, ...] = ()
+    """The wire formats in which this model is sold there, best first; empty for what the provider speaks."""
+
+    def dialect_for(self, operation: Operation, served: str) -> Dialect:
+        """Return the format to call in: the caller's own where it is spoken, else the first."""
+        spoken = self.speaks or self.provider.speaks[operation]
+        return spoken[0] if served not in spoken else served
 
     def rates_at(self, at_ms: int) -> Rates | None:
         """Return the rates in force at a moment, or None when no price is known for it."""

@@ -11,7 +11,7 @@ import msgspec
 
 from modelport import __version__
 from modelport.catalogue.compile import Facts
-from modelport.catalogue.facts import Model, Offer, Provider, Quirks, Rates, Retired
+from modelport.catalogue.facts import Dialect, Model, Offer, Provider, Quirks, Rates, Retired
 
 _KEPT = 3
 _SUM_BYTES = 32
@@ -27,6 +27,7 @@ class _Sold:
     rates: tuple[Rates, ...]
     free: bool
     quirks: Quirks | None
+    speaks: tuple[Dialect, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +82,12 @@ def _read(path: Path, key: str) -> Facts | None:
 
 def _offer(sold: _Sold, provider: Provider) -> Offer:
     quirks = provider.quirks if sold.quirks is None else sold.quirks
-    return Offer(sold.model_id, provider, sold.upstream, sold.rates, sold.free, quirks)
+    return Offer(sold.model_id, provider, sold.upstream, sold.rates, sold.free, quirks, sold.speaks)
 
 
 def _sold(offer: Offer, provider: int) -> _Sold:
     quirks = None if offer.quirks == offer.provider.quirks else offer.quirks
-    return _Sold(provider, offer.model_id, offer.upstream, offer.rates, offer.free, quirks)
+    return _Sold(provider, offer.model_id, offer.upstream, offer.rates, offer.free, quirks, offer.speaks)
 
 
 def _write(path: Path, key: str, facts: Facts) -> None:

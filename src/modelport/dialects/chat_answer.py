@@ -1,11 +1,13 @@
 """Bringing answers into the form that callers are promised, where a provider's differs from it."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import cast
 
 import msgspec
 from msgspec import Raw
+
+from modelport.dialects.wire import Identity, NewIdentity
 
 SPENT_ON_REASONING = (
     "The whole budget of output tokens went into reasoning, so there is no answer: raise max_tokens or lower the effort"
@@ -20,20 +22,9 @@ _LIST = msgspec.json.Decoder(list[dict[str, Raw]])
 _ABSENT = (b"", b"null")
 
 
-class Identity(msgspec.Struct, frozen=True):
-    """What an answer is called where its provider does not say."""
-
-    id: str
-    created: int
-    model: str
-
-
-NewIdentity = Callable[[], Identity]
-
-
 def unnamed() -> Identity:
     """Name an answer for which nobody has a better name."""
-    return Identity("chatcmpl-0", 0, "")
+    return Identity("0", 0, "")
 
 
 def missing(members: Mapping[str, Raw], kind: str, identity: NewIdentity) -> dict[str, Raw]:
@@ -41,7 +32,8 @@ def missing(members: Mapping[str, Raw], kind: str, identity: NewIdentity) -> dic
     lacking = [name for name in (*HEAD, "object") if bytes(members.get(name, Raw(b""))) in _ABSENT]
     if not lacking:
         return {}
-    named = {**msgspec.structs.asdict(identity()), "object": kind}
+    name = identity()
+    named = {"id": f"chatcmpl-{name.id}", "created": name.created, "model": name.model, "object": kind}
     return {name: Raw(msgspec.json.encode(named[name])) for name in lacking}
 
 

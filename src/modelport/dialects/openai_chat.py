@@ -16,7 +16,6 @@ from modelport.core.errors import InvalidBody
 from modelport.dialects.chat_answer import (
     HEAD,
     SPENT_ON_REASONING,
-    NewIdentity,
     cost_with_notice,
     is_only_reasoning,
     merged,
@@ -27,15 +26,20 @@ from modelport.dialects.chat_answer import (
 from modelport.dialects.chat_fields import IGNORED_FIELDS
 from modelport.dialects.chat_request import parse
 from modelport.dialects.chat_rewrite import as_system, with_prefix, with_reasoning_in, without_names
-from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
+from modelport.dialects.wire import (
+    JSON_HEADERS,
+    STREAM_HEADERS,
+    MalformedReply,
+    NewIdentity,
+    UpstreamFault,
+    UpstreamRequest,
+)
 from modelport.operations.chat import ChatCall
 from modelport.operations.usage import Usage
 
 __all__ = ["Reply", "cost_block", "decode", "encode", "fault", "meters", "parse", "said_bytes", "unable", "with_cost"]
 
 PATH = "/chat/completions"
-JSON_HEADERS = ((b"content-type", b"application/json"), (b"accept", b"application/json"))
-STREAM_HEADERS = ((b"content-type", b"application/json"), (b"accept", b"text/event-stream"))
 
 OWN_FIELDS = frozenset(
     {

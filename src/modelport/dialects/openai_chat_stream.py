@@ -10,7 +10,6 @@ from modelport.dialects.chat_answer import (
     SPEAKS,
     SPENT_ON_REASONING,
     THINKS,
-    NewIdentity,
     cost_with_notice,
     merged,
     missing,
@@ -18,10 +17,10 @@ from modelport.dialects.chat_answer import (
     with_reasoning,
 )
 from modelport.dialects.openai_chat import chunk_head, cost_block, meters, reported
-from modelport.dialects.wire import MalformedReply, UpstreamFault
+from modelport.dialects.sse import MAX_EVENT_BYTES, unix_lines
+from modelport.dialects.wire import MalformedReply, NewIdentity, UpstreamFault
 from modelport.operations.usage import Usage
 
-MAX_EVENT_BYTES = 8 * 1024 * 1024
 _USAGE_OBJECT = re.compile(rb'"usage"\s*:\s*\{')
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
 _SAYS = re.compile(rb'"(?:content|reasoning_content|reasoning|refusal|name|arguments)"\s*:\s*"[^"]')
@@ -84,7 +83,7 @@ class ChatStream:
         if self._rest:
             data = self._rest + data
         if b"\r" in data:
-            data = _unix_lines(data)
+            data = unix_lines(data)
         end = data.rfind(b"\n\n") + 2
         if end == 1:
             self._keep(data)
@@ -208,13 +207,6 @@ class ChatStream:
         stop = b"".join(b"data: " + head + _STOPPED % index for index in range(stopped_choices))
         meta = cost_with_notice(cost_block(charged), notice or self._notice(usage))
         return stop + b"data: " + head + b',"choices":[],"usage":' + shown + b',"meta":' + meta + b"}\n\n" + DONE
-
-
-def _unix_lines(data: bytes) -> bytes:
-    """Turn CRLF and CR into LF, but for a CR at the very end, whose LF may still come."""
-    held = b"\r" if data.endswith(b"\r") else b""
-    body = data[:-1] if held else data
-    return body.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
 
 
 def _payload(event: bytes) -> bytes:

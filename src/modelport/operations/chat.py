@@ -36,6 +36,14 @@ class ChatCall(Struct, frozen=True):
     """Whether some message brings back the `reasoning_content` of an earlier answer."""
     prefix_at: int | None = None
     """The index of the final assistant message that the answer is to continue; None when there is none."""
+    dialect: str = "openai_chat"
+    """The wire format of the caller."""
+    is_mixed: bool = False
+    """Whether a chat call says something in the words of another format, so that it cannot be sent on as it is."""
+    suffix: str | None = None
+    """What must come after the answer, for filling in the middle."""
+    options: Mapping[str, bytes] = {}
+    """Members that are for the gateway itself (`store`, `previous_response_id`, …), as JSON."""
 
 
 class RoleRefused(InvalidBody):

@@ -11,14 +11,18 @@ TEXT_METERS = (
     "input",
     "cached_read",
     "cached_write",
+    "cached_write_1h",
     "audio_input",
+    "image_input",
     "output",
     "reasoning",
     "audio_output",
 )
 """The meters of text operations, in tokens; each token is counted by exactly one of them."""
+SEARCH_METER = "search"
+"""Searches of the web that the provider ran; beside the tokens, and priced for a million of them as everything is."""
 
-INPUT_METERS = frozenset({"input", "cached_read", "cached_write", "audio_input"})
+INPUT_METERS = frozenset({"input", "cached_read", "cached_write", "cached_write_1h", "audio_input", "image_input"})
 OUTPUT_METERS = frozenset({"output", "reasoning", "audio_output"})
 
 

@@ -9,9 +9,8 @@ from modelport.catalogue.facts import Offer, Rates
 from modelport.core.clock import Clock
 from modelport.core.errors import Problem
 from modelport.dialects import openai_chat
-from modelport.dialects.chat_answer import NewIdentity
 from modelport.dialects.openai_chat_stream import ChatStream
-from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
+from modelport.dialects.wire import MalformedReply, NewIdentity, UpstreamFault, UpstreamRequest
 from modelport.ledger.records import Attempt
 from modelport.operations.chat import ChatCall
 from modelport.serving.ports import CutShort, MalformedAnswer, Upstream, UpstreamAnswer, UpstreamProblem

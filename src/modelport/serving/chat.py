@@ -11,9 +11,8 @@ from modelport.core.clock import Clock
 from modelport.core.credits import usd_text
 from modelport.core.errors import Problem
 from modelport.dialects import openai_chat
-from modelport.dialects.chat_answer import Identity
 from modelport.dialects.openai_chat_stream import ChatStream
-from modelport.dialects.wire import MalformedReply
+from modelport.dialects.wire import Identity, MalformedReply
 from modelport.keys.key import Key
 from modelport.ledger.book import Book, Hold
 from modelport.ledger.budget import KeyBudget
@@ -231,7 +230,7 @@ def budget(key: Key) -> KeyBudget | None:
 def named_by(notes: Notes, clock: Clock) -> Identity:
     """Name an answer of which its provider does not say what it is called."""
     model = "" if notes.model is None else notes.model.id
-    return Identity(f"chatcmpl-{notes.inference_id}", clock.now_ms() // 1000, model)
+    return Identity(notes.inference_id, clock.now_ms() // 1000, model)
 
 
 def refuse_roles(call: ChatCall, model: Model) -> None:
