@@ -14,7 +14,7 @@ FROM_THIS_MACHINE = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_I
 
 
 def main() -> int:
-    """Write the locks: uv first, then what serving needs, then what development needs on top of the same versions."""
+    """Write the locks: uv, a bare install, what `make run` installs, and what development needs; versions agree."""
     run_lock = str(LOCKS / "run.txt")
     upgrade = [argument for argument in sys.argv[1:] if argument == "--upgrade"]
     try:
@@ -22,8 +22,10 @@ def main() -> int:
         if uv is None:
             raise CannotInstall("locks are made with uv, which has no build for this machine: use another one")
         resolve(uv, "uv", "-", *upgrade)
-        resolve(uv, "run", "pyproject.toml", "--group", "build", *upgrade)
-        dev = ["--group", "build", "--group", "dev", "--constraints", run_lock]
+        resolve(uv, "core", "pyproject.toml", *upgrade)
+        run = ["--group", "build", "--extra", "embeddings"]
+        resolve(uv, "run", "pyproject.toml", *run, "--constraints", str(LOCKS / "core.txt"), *upgrade)
+        dev = [*run, "--group", "dev", "--constraints", run_lock]
         resolve(uv, "dev", "pyproject.toml", *dev, *upgrade)
     except CannotInstall as problem:
         print(f"lock: {problem}", file=sys.stderr)

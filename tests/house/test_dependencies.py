@@ -31,10 +31,11 @@ def lock(name: str) -> dict[str, Pin]:
 
 
 def wanted(*groups: str) -> list[Requirement]:
-    """Read what pyproject.toml asks for: to run and, by name, the groups for those who work on the project."""
+    """Read what pyproject.toml asks for: to run, extras included, and by name the groups for those who work on it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     lines = [
         *project["project"]["dependencies"],
+        *(line for lines in project["project"]["optional-dependencies"].values() for line in lines),
         *(line for group in groups for line in project["dependency-groups"][group]),
     ]
     return [Requirement(line) for line in lines]
@@ -49,7 +50,7 @@ def test_a_lock_holds_what_the_project_asks_for(name: str, groups: list[str]) ->
         assert pin.version in requirement.specifier, f"requirements/{name}.txt is behind {requirement}: run `make lock`"
 
 
-@pytest.mark.parametrize("name", ["run", "dev", "uv"])
+@pytest.mark.parametrize("name", ["core", "run", "dev", "uv"])
 def test_every_pin_has_hashes(name: str) -> None:
     assert lock(name)
     assert not [pinned for pinned, pin in lock(name).items() if pin.hashes == 0]
@@ -57,11 +58,13 @@ def test_every_pin_has_hashes(name: str) -> None:
 
 def test_the_locks_agree_on_versions() -> None:
     dev = lock("dev")
-    assert {name: dev.get(name) for name in lock("run")} == lock("run")
+    run = lock("run")
+    assert {name: dev.get(name) for name in run} == run
+    assert {name: run.get(name) for name in lock("core")} == lock("core")
 
 
 def test_the_core_install_stays_small() -> None:
-    assert len(lock("run")) <= MOST_DISTRIBUTIONS
+    assert len(lock("core")) <= MOST_DISTRIBUTIONS
 
 
 def test_what_is_built_from_files_of_several_platforms_has_hashes_for_all() -> None:
