@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from modelport.catalogue import parse
+from modelport.catalogue import forms, prices
 from modelport.catalogue.drafts import ModelDraft, OfferDraft, ProviderDraft, QuirksDraft
 from modelport.catalogue.load import load
 from tests.catalogue.written import write
@@ -37,11 +37,11 @@ def test_every_key_of_a_file_is_in_the_reference(draft: type) -> None:
 
 
 def test_every_word_of_a_file_is_in_the_reference() -> None:
-    for word in (*parse.CAPABILITIES, *parse.MODALITIES, *parse.ROLES, *parse.METERS):
+    for word in (*forms.CAPABILITIES, *forms.MODALITIES, *forms.ROLES, *prices.METERS):
         assert f"`{word}`" in REFERENCE or word in ("input", "output"), word
 
 
 def test_every_key_variable_is_in_the_guide() -> None:
     guide = (DOCS / "providers.md").read_text("utf-8")
     for provider in load().providers():
-        assert provider.secret_env is None or f"| `{provider.secret_env}` |" in guide
+        assert all(f"`{variable}`" in guide for variable in provider.variables), provider.id

@@ -20,6 +20,7 @@ upstream = "small"
 RATE = 'rates = [{ from = 2026-01-01, input = "1", output = "2" }]'
 
 
+TIER = '{ above = 9, input = "3", output = "1" }'
 PLAIN = SMALL.replace('["small", "Acme-Small"]', "[]")
 
 
@@ -68,6 +69,51 @@ CASES = [
         "base_url: 'http://me@127.0.0.1:8000/v1' is not the add",
     ),
     ({"engine.toml": ENGINE.replace(":8000", ":80000")}, "base_url: 'http://127.0.0.1:80000/v1' is not the address"),
+    ({"engine.toml": ENGINE.replace(":8000", ":8000$")}, "base_url: 'http://127.0.0.1:8000$/v1' is not the address"),
+    ({"engine.toml": ENGINE.replace("8000", "${port}")}, "base_url: 'http://127.0.0.1:${port}/v1' is not the address"),
+    (
+        {"engine.toml": ENGINE.replace('"openai_chat"', '["openai_chat", "openai_embeddings"]')},
+        "speaks.chat: 'openai_embeddings' is not known; write one of anthropic_messages, google_gemini",
+    ),
+    (engine('quirks = { reasoning = "budgets" }'), "quirks.reasoning: 'budgets' is not known; write 'budget'"),
+    (engine('quirks = { search = "maybe" }'), "quirks.search: 'maybe' is not known; write one of always, builtin,"),
+    (engine('quirks = { checks = ["tool"] }'), "quirks.checks: 'tool' is not known; write 'tools'"),
+    (engine('quirks = { schema_as = "xml" }'), "quirks.schema_as: 'xml' is not known; write one of json_object,"),
+    (engine('quirks = { tool_schemas = "x" }'), "quirks.tool_schemas: 'x' is not known; write one of gemini, plain"),
+    (engine('quirks = { stream_only = "always" }'), "quirks.stream_only: is text, expected a table"),
+    (engine("quirks = { stream_only = { always = 1 } }"), "quirks.stream_only: 'always' is 1; write always = true"),
+    (engine('quirks = { set = { "a-b" = 1 } }'), "quirks.set.a-b: 'a-b' is not the name of a top-level field"),
+    (engine("quirks = { set = { a = [2026-01-01] } }"), "quirks.set.a: is a date or time, which a request cannot"),
+    (engine('quirks = { fill_path = "infill" }'), "quirks.fill_path: 'infill' is not a path below the base address"),
+    (engine('quirks = { headers = { X-Api-Key = "x" } }'), "quirks.headers: 'X-Api-Key' cannot be set"),
+    (engine(offer="free = true\nspeaks = []"), "offers[1].speaks: is empty; write speaks = "),
+    (engine(offer='free = true\nspeaks = "openai_chat"'), "offers[1].speaks: is text, expected a list of texts"),
+    (engine(offer='free = true\nspeaks = ["chat"]'), "offers[1].speaks: 'chat' is not known; write one of anthropic"),
+    (
+        engine(offer='free = true\nspeaks = ["openai_embeddings"]'),
+        "offers[1].speaks: 'openai_embeddings' is no wire format of chat, which 'acme/small' is for; write one of",
+    ),
+    (
+        engine(offer=RATE + '\nquirks = { search = "options" }'),
+        "offers[1].rates[1].search: is missing, and this offer searches the web; write what a million searches cost",
+    ),
+    (engine(offer=RATE.replace("}]", ", tiers = [{}] }]")), "rates[1].tiers[1].above: is missing; write the input"),
+    (
+        engine(offer=RATE.replace("}]", ', tiers = [{ above = 9, input = "3" }] }]')),
+        "offers[1].rates[1].tiers[1].output: is missing, and the rate outside the tier has it; write dollars per",
+    ),
+    (
+        engine(offer=RATE.replace("}]", ', tiers = [{ above = 9, input = "3", output = "1", reasoning = "x" }] }]')),
+        "offers[1].rates[1].tiers[1].reasoning: 'x' is not a plain decimal number",
+    ),
+    (
+        engine(offer=RATE.replace("}]", f", tiers = [{TIER}, {TIER}] }}]")),
+        "offers[1].rates[1].tiers[2].above: 9 stands after 9; write the smallest first",
+    ),
+    (
+        engine(offer=RATE.replace("}]", f", tiers = [{TIER.replace('3', '0.0000000000001')}] }}]")),
+        "offers[1].rates[1].tiers[1].input: 1E-13 USD times the markup 1 is finer than",
+    ),
     ({"engine.toml": 'name = "Engine"'}, "base_url: is missing for the provider 'engine'; write base_url"),
     ({"Engine 1.toml": ENGINE}, "the file's name 'Engine 1' is not a provider id"),
     ({"a/engine.toml": ENGINE, "b/engine.toml": ENGINE}, "the provider 'engine' is already described in catalogue/a/"),

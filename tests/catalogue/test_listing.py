@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelport.catalogue.catalogue import Catalogue
-from modelport.catalogue.facts import Rates
+from modelport.catalogue.facts import Rates, Tier
 from modelport.catalogue.listing import (
     ListQuery,
     Shelf,
@@ -49,7 +49,7 @@ def shelf(tmp_path: Path) -> Shelf:
 
 
 def _first_rates(catalogue: Catalogue, model_id: str) -> Rates | None:
-    return next((offer.rates[0] for offer in catalogue.offers(model_id)), None)
+    return next((offer.rates[0] for offer in catalogue.offers(model_id) if offer.rates), None)
 
 
 def ids(shelf: Shelf, *pairs: tuple[str, str]) -> list[str]:
@@ -74,7 +74,7 @@ SMALL_ITEM = {
         "docsJson": "https://port.example/docs-json?model=acme%2Fsmall&endpoint=%2Fv1%2Fchat%2Fcompletions",
     },
     "tags": ["playground:chat"],
-    "endpoints": ["/v1/chat/completions"],
+    "endpoints": ["/v1/chat/completions", "/v1/responses", "/v1/messages"],
 }
 
 EYE_ITEM = {
@@ -97,7 +97,7 @@ EYE_ITEM = {
         "docsJson": "https://port.example/docs-json?model=wide%2FEye&endpoint=%2Fv1%2Fchat%2Fcompletions",
     },
     "tags": ["playground:chat", "weights:open"],
-    "endpoints": ["/v1/chat/completions"],
+    "endpoints": ["/v1/chat/completions", "/v1/responses", "/v1/messages"],
     "modalities": {"input": ["image", "text"], "output": ["text"]},
     "capabilities": ["parallel_tool_calls", "streaming", "structured_output", "tools", "vision"],
     "pricing": {"kind": "variable", "currency": "USD"},
@@ -144,13 +144,15 @@ def test_the_seed_s_array_is_bare_and_has_its_own_words(tmp_path: Path) -> None:
             "docs_url": "https://port.example/docs/models/acme/small",
         },
         "features": [
+            "anthropic/messages",
             "openai/chat-completion",
             "openai/chat-completion.max-completion-tokens",
             "openai/chat-completion.message.assistant",
             "openai/chat-completion.message.system",
             "openai/chat-completion.stream",
+            "openai/response-api",
         ],
-        "endpoints": ["/v1/chat/completions"],
+        "endpoints": ["/v1/chat/completions", "/v1/responses", "/v1/messages"],
     }
     assert (eye["info"]["contextLength"], eye["info"]["maxTokens"]) == (1000, 100)
     assert {"openai/chat-completion.function", "openai/chat-completion.vision"} <= set(eye["features"])
@@ -216,6 +218,61 @@ def test_a_price_is_shown_by_unit_where_it_differs() -> None:
             unit | {"content": "text", "origin": "generated", "measure": "output", "price": 10},
         ],
     }
+
+
+def test_dearer_prices_for_much_input_are_shown_beside_the_others() -> None:
+    dollar = 2 * 10**12
+    low = all_meters({"input": dollar, "output": 4 * dollar, "cached_write_1h": 2 * dollar, "search": 10_000 * dollar})
+    high = all_meters({"input": 2 * dollar, "output": 4 * dollar, "search": 10_000 * dollar})
+    shown = json.loads(msgspec.json.encode(pricing(Rates(0, low, tiers=(Tier(200_000, high),)))))
+
+    def said(units: list[dict[str, object]]) -> list[tuple[object, ...]]:
+        return [(unit["name"], unit["content"], unit["origin"], unit["measure"], unit["price"]) for unit in units]
+
+    assert said(shown["units"]) == [
+        ("token", "text", "provided", "input", 1),
+        ("token", "text", "provided", "cache_write_1h", 2),
+        ("token", "text", "generated", "output", 4),
+        ("search", "web_search", "generated", "search", 10_000),
+    ]
+    assert [tier["above_input_tokens"] for tier in shown["tiers"]] == [200_000]
+    assert said(shown["tiers"][0]["units"])[:2] == [
+        ("token", "text", "provided", "input", 2),
+        ("token", "text", "generated", "output", 4),
+    ]
+
+
+VECTORS = """
+[[models]]
+id             = "wide/vectors"
+name           = "Vectors"
+maker          = "Wide"
+operation      = "embeddings"
+capabilities   = ["dimensions"]
+context_tokens = 512
+"""
+
+
+def test_a_model_for_embeddings_is_listed_as_one(tmp_path: Path) -> None:
+    known = loaded(tmp_path, {"wide.toml": VECTORS})
+    rates = Rates(0, all_meters({"input": 2 * 10**12, "output": 0}))
+    ours = Shelf(known, lambda _: rates, "https://port.example")
+    (item,) = json.loads(render_list(ours, ListQuery.parse([("include", "all"), ("type", "openai/embeddings")])).body)[
+        "data"
+    ]
+    assert (item["id"], item["type"], item["endpoints"], item["tags"]) == (
+        "wide/vectors",
+        "openai/embeddings",
+        ["/v1/embeddings"],
+        [],
+    )
+    assert [unit["measure"] for unit in item["pricing"]["units"]] == ["input"]
+    seed = json.loads(render_seed(ours).body)[1]
+    assert (seed["type"], seed["features"], seed["endpoints"]) == (
+        "embedding",
+        ["openai/embeddings"],
+        ["/v1/embeddings"],
+    )
 
 
 @given(st.integers(0, 10**20))

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.facts import Note, Quirks, Rates, Timeouts
 from modelport.catalogue.load import load
-from modelport.catalogue.prices import METERS
 from modelport.catalogue.problems import CatalogueInvalid, UnknownModel
+from modelport.operations.usage import TEXT_METERS
 from tests.catalogue.written import PACKAGE, SHOP, SMALL, loaded, write
 
 CREDITS_PER_DOLLAR_RATE = 2 * 10**12
@@ -65,7 +66,9 @@ def test_what_a_file_says_is_what_is_known(tmp_path: Path) -> None:
     assert (provider.secret_env, provider.base_url) == ("SHOP_API_KEY", "https://shop.example/v1")
     assert provider.quirks == Quirks(drop=frozenset({"n"}), stream_usage=False, developer_role=True)
     assert provider.timeouts == Timeouts()
-    assert set(offer.rates[0].by_meter) == set(METERS)
+    assert set(offer.rates[0].by_meter) == set(TEXT_METERS)
+    assert provider.speaks == {"chat": ("openai_chat",)}
+    assert provider.variables == ("SHOP_API_KEY",)
 
 
 def test_sight_and_hearing_follow_from_what_a_model_takes(tmp_path: Path) -> None:
@@ -116,6 +119,17 @@ def test_one_line_makes_a_provider_free(tmp_path: Path) -> None:
     (offer,) = loaded(tmp_path, {"shop.toml": "free = true"}).offers("acme/small")
     assert offer.free
     assert set(offer.rates[0].by_meter.values()) == {0}
+
+
+def test_a_price_of_the_operator_holds_where_our_provider_is_free(tmp_path: Path) -> None:
+    free = SHOP.replace("speaks ", "free     = true\nspeaks ").replace("rates ", "#")
+    package = PACKAGE | {"providers/shop.toml": free, "models/acme/other.toml": SMALL.replace("mall", "ther")}
+    rates = "[[offers]]\nmodel = 'acme/small'\nrates = [{ from = 2026-01-01, input = '7', output = '8' }]\n"
+    other = "[[offers]]\nmodel = 'acme/other'\nupstream = 'other'\n"
+    catalogue = loaded(tmp_path, {"shop.toml": rates + other}, package)
+    (priced,), (unpriced,) = catalogue.offers("acme/small"), catalogue.offers("acme/other")
+    assert (priced.free, dollars(priced.rates[0])) == (False, (7, 8))
+    assert unpriced.free
 
 
 def test_an_offer_of_the_operator_sets_another_price(tmp_path: Path) -> None:
@@ -241,3 +255,150 @@ clamp           = { temperature = "1.99", top_p = "0.9" }
         reasoning_field="reasoning",
         clamp={"temperature": "1.99", "top_p": "1"},
     )
+
+
+def test_every_other_quirk_is_read_and_laid_on_top(tmp_path: Path) -> None:
+    quirks = """
+[quirks]
+reasoning    = "enable_thinking"
+search       = "enable_search"
+checks       = ["tools"]
+schema_as    = "json_object"
+stream_only  = { enable_thinking = true }
+set          = { enable_thinking = false, top_k = 20, note = "ä", list = [1, { a = 0.5 }] }
+tool_schemas = "plain"
+fill_path    = "/fim/completions"
+"""
+    searching = SHOP.replace('output = "1.5"', 'output = "1.5", search = "0"')
+    overlay = {"shop.toml": '[quirks]\nsearch = ""\nset = { top_k = 40 }\nchecks = ["json_schema"]\n'}
+    offer = searching + 'quirks = { checks = ["tools"], stream_only = { always = true } }'
+    package = PACKAGE | {"providers/shop.toml": offer + quirks}
+    provider = loaded(tmp_path / "a", package=package).provider("shop")
+    assert provider is not None
+    assert provider.quirks == Quirks(
+        reasoning="enable_thinking",
+        search="enable_search",
+        checks=frozenset({"tools"}),
+        schema_as="json_object",
+        stream_only={"enable_thinking": "true"},
+        set={"enable_thinking": "false", "top_k": "20", "note": '"ä"', "list": '[1,{"a":0.5}]'},
+        tool_schemas="plain",
+        fill_path="/fim/completions",
+    )
+    (sold,) = loaded(tmp_path / "b", overlay, package).offers("acme/small")
+    assert (sold.provider.quirks.search, sold.quirks.search) == ("", "")
+    assert sold.quirks.set["top_k"] == "40"
+    assert sold.quirks.checks == {"tools", "json_schema"}
+    assert sold.quirks.stream_only == {"enable_thinking": "true", "always": "true"}
+
+
+def test_a_provider_speaks_several_formats_and_an_offer_fewer(tmp_path: Path) -> None:
+    shop = SHOP.replace('"openai_chat"', '["openai_chat", "openai_responses"]') + 'speaks = ["openai_responses"]'
+    (offer,) = loaded(tmp_path, package=PACKAGE | {"providers/shop.toml": shop}).offers("acme/small")
+    assert offer.provider.speaks == {"chat": ("openai_chat", "openai_responses")}
+    assert offer.speaks == ("openai_responses",)
+    assert offer.dialect_for("chat", "openai_chat") == "openai_responses"
+
+
+EMBEDDER = """
+name     = "Engine"
+base_url = "http://127.0.0.1:8000/v1"
+speaks   = { embeddings = "openai_embeddings" }
+
+[[models]]
+id        = "mine/vectors"
+name      = "Vectors"
+maker     = "Mine"
+operation = "embeddings"
+
+[[offers]]
+model    = "mine/vectors"
+upstream = "vectors"
+rates    = [{ from = 2026-01-01, input = "0.1" }]
+"""
+
+
+def test_a_model_for_embeddings_needs_the_price_of_what_goes_in_alone(tmp_path: Path) -> None:
+    catalogue = loaded(tmp_path, {"engine.toml": EMBEDDER})
+    assert catalogue.find("mine/vectors").capabilities == frozenset()
+    (offer,) = catalogue.offers("mine/vectors")
+    assert dollars(offer.rates[0]) == (0.1, 0)
+    assert offer.dialect_for("embeddings", "openai_embeddings") == "openai_embeddings"
+
+
+TIERED = """{ from = 2026-01-01, input = "1", cached_read = "0.1", output = "2", search = "7", tiers = [
+  { above = 1000, input = "10", cached_read = "1", output = "20" },
+  { above = 2000, input = "100", cached_read = "10", output = "200", search = "8" },
+] }"""
+
+
+def test_a_call_with_much_input_has_dearer_rates(tmp_path: Path) -> None:
+    shop = SHOP.replace('{ from = 2026-01-01, input = "0.5", output = "1.5" }', TIERED)
+    package = PACKAGE | {"providers/shop.toml": shop}
+    (offer,) = loaded(tmp_path / "a", {"catalogue.toml": 'markup = "2"'}, package).offers("acme/small")
+    rates = offer.rates[0]
+
+    def dollars_at(tokens: int) -> dict[str, float]:
+        return {meter: rate / 2 / CREDITS_PER_DOLLAR_RATE for meter, rate in rates.at(tokens).items()}
+
+    assert dollars_at(1000).items() >= {"input": 1, "cached_read": 0.1, "cached_write_1h": 1, "search": 7}.items()
+    assert dollars_at(1001).items() >= {"input": 10, "cached_write": 10, "reasoning": 20, "search": 7}.items()
+    assert dollars_at(2001).items() >= {"input": 100, "cached_read": 10, "audio_output": 200, "search": 8}.items()
+    assert set(rates.at(0)) == set(rates.at(3000))
+
+
+CLOUD = """
+name     = "Cloud"
+base_url = "https://${CLOUD_REGION}.cloud.example/${CLOUD_PATH}/"
+auth     = { scheme = "api-key", env = "CLOUD_KEY" }
+speaks   = { chat = "openai_chat" }
+
+[[offers]]
+model    = "acme/small"
+upstream = "small"
+free     = true
+"""
+
+
+def at_environment(tmp_path: Path, text: str, environ: dict[str, str]) -> Catalogue:
+    overlay, data = write(tmp_path / "overlay", {"cloud.toml": text}), write(tmp_path / "package", PACKAGE)
+    return load(overlay, tmp_path / "cache", data, environ)
+
+
+def test_an_address_is_completed_from_the_environment(tmp_path: Path) -> None:
+    environ = {"CLOUD_REGION": "eu-1", "CLOUD_PATH": "v1", "OTHER": "x"}
+    for catalogue in (at_environment(tmp_path, CLOUD, environ), at_environment(tmp_path, CLOUD, environ)):
+        provider = catalogue.provider("cloud")
+        assert provider is not None
+        assert provider.base_url == "https://eu-1.cloud.example/v1"
+        assert provider.variables == ("CLOUD_KEY", "CLOUD_REGION", "CLOUD_PATH")
+        assert catalogue.offers("acme/small")[0].provider is provider
+
+
+def test_an_address_stays_as_written_until_every_variable_is_set(tmp_path: Path) -> None:
+    provider = at_environment(tmp_path, CLOUD, {"CLOUD_REGION": "eu-1", "CLOUD_PATH": " "}).provider("cloud")
+    assert provider is not None
+    assert provider.base_url == "https://${CLOUD_REGION}.cloud.example/${CLOUD_PATH}"
+
+
+def test_a_variable_may_hold_the_whole_address(tmp_path: Path) -> None:
+    text = CLOUD.replace("https://${CLOUD_REGION}.cloud.example/${CLOUD_PATH}/", "${CLOUD_URL}")
+    provider = at_environment(tmp_path, text, {"CLOUD_URL": "http://10.0.0.1:8000/v1/"}).provider("cloud")
+    assert provider is not None
+    assert provider.base_url == "http://10.0.0.1:8000/v1"
+
+
+@pytest.mark.parametrize(
+    ("url", "value", "told"),
+    [
+        ("${CLOUD_URL}", "10.0.0.1:8000", "environment: CLOUD_URL: '10.0.0.1:8000' is not the address of a service"),
+        ("${CLOUD_URL}", "unix:llama", "environment: CLOUD_URL: 'unix:llama' is not the address of a service"),
+        ("https://${CLOUD_URL}.example", "https://eu", "'https://eu' is no part of an address; write only the part"),
+        ("https://${CLOUD_URL}.example", "eu/#", "'eu/#' is no part of an address"),
+    ],
+)
+def test_a_variable_that_makes_no_address_is_told(tmp_path: Path, url: str, value: str, told: str) -> None:
+    text = CLOUD.replace("https://${CLOUD_REGION}.cloud.example/${CLOUD_PATH}/", url)
+    with pytest.raises(CatalogueInvalid) as refused:
+        at_environment(tmp_path, text, {"CLOUD_URL": value})
+    assert told in refused.value.message

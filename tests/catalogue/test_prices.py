@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelport.catalogue.facts import RATE_UNITS
-from modelport.catalogue.prices import METERS, all_meters, parse_decimal, price_of, rate_of
+from modelport.catalogue.prices import all_meters, parse_decimal, price_of, rate_of
 from modelport.core.credits import CREDITS_PER_USD
-from modelport.pricing.charge import charge
+from modelport.operations.usage import TEXT_METERS
+from modelport.pricing.charge import UnpricedUsage, charge
 
 PRICES = st.decimals(min_value=0, max_value=100_000, places=9).map(lambda price: f"{price:f}")
 MARKUPS = st.decimals(min_value="0.01", max_value=10, places=3).map(lambda markup: f"{markup:f}")
@@ -57,14 +58,27 @@ def test_only_plain_decimal_numbers_are_prices(text: str) -> None:
     assert parse_decimal(text) is None
 
 
-def test_a_meter_without_a_rate_costs_what_its_base_costs() -> None:
+def test_a_token_meter_without_a_rate_costs_what_its_base_costs() -> None:
     assert all_meters({"input": 1, "output": 2, "cached_read": 3}) == {
         "input": 1,
         "cached_read": 3,
         "cached_write": 1,
+        "cached_write_1h": 1,
         "audio_input": 1,
+        "image_input": 1,
         "output": 2,
         "reasoning": 2,
         "audio_output": 2,
     }
-    assert set(all_meters({"input": 1, "output": 2})) == set(METERS)
+    assert set(all_meters({"input": 1, "output": 2})) == set(TEXT_METERS)
+
+
+def test_a_cache_kept_longer_costs_what_a_cache_costs_unless_it_says_otherwise() -> None:
+    assert all_meters({"input": 1, "output": 2, "cached_write": 5})["cached_write_1h"] == 5
+
+
+def test_a_search_has_no_price_but_its_own() -> None:
+    rates = all_meters({"input": 1, "output": 2})
+    assert "search" not in rates
+    with pytest.raises(UnpricedUsage):
+        charge({"input": 1, "search": 1}, rates)

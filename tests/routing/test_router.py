@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from modelport.catalogue.catalogue import Catalogue
-from modelport.routing.problems import UnknownProvider, Unpriced, Unserved
+from modelport.catalogue.facts import Operation
+from modelport.routing.problems import UnknownProvider, Unpriced, Unserved, WrongOperation
 from modelport.routing.router import Plan, Router, configured_by
-from tests.catalogue.written import loaded
+from tests.catalogue.written import PACKAGE, SMALL, loaded
 
 NOW = 1_780_000_000_000  # May 2026
 DAY = 86_400_000
@@ -204,3 +205,55 @@ def test_the_shown_price_is_that_of_the_offer_that_would_be_used(tmp_path: Path)
     assert shown("a", "b") == 2_000_000_000_000
     assert shown("c") == shown() == 2_000_000_000_000
     assert Router(catalogue(tmp_path / "none"), frozenset()).shown_rates(model, NOW) is None
+
+
+def test_a_provider_needs_its_key_and_every_variable_of_its_address(tmp_path: Path) -> None:
+    cloud = provider(rates("1"), env="A_KEY").replace("https://p.example", "https://${A_REGION}.p.example")
+    engine = provider("free = true", env=None).replace("https://p.example/v1", "${ENGINE_URL}")
+    known = catalogue(tmp_path, cloud=cloud, engine=engine)
+    assert configured_by(known.providers(), {"A_KEY": "sk", "ENGINE_URL": " "}) == frozenset()
+    assert configured_by(known.providers(), {"A_KEY": "sk", "A_REGION": "eu"}) == {"cloud"}
+    assert configured_by(known.providers(), {"ENGINE_URL": "http://e"}) == {"engine"}
+    assert not Router(known, frozenset()).is_configured("engine")
+    with pytest.raises(Unserved) as unserved:
+        plan(known)
+    assert [setting.variables for setting in unserved.value.settings] == [("A_KEY", "A_REGION"), ("ENGINE_URL",)]
+    assert "Set A_KEY and A_REGION (The provider) or ENGINE_URL (The provider), or" in unserved.value.message
+    steps = Router(known, frozenset()).explain(known.find("small"), None, NOW).steps
+    assert [step.reason for step in steps] == ["set ENGINE_URL", "set A_KEY and A_REGION"]
+
+
+def test_models_that_can_search_now_are_named_cheapest_first(tmp_path: Path) -> None:
+    searching = rates("3").replace(" }]", ', search = "1" }]') + '\nquirks = { search = "options" }'
+    others = "".join(
+        f'[[models]]\nid = "acme/{name}"\nname = "N"\nmaker = "A"\n'
+        f'[[offers]]\nmodel = "acme/{name}"\nupstream = "n"\n{searching.replace("3", price)}\n'
+        for name, price in (("late", "2"), ("early", "2"), ("dear", "9"))
+    )
+    known = catalogue(tmp_path, a=provider(searching) + others, b=provider(rates("1")))
+    router = Router(known, frozenset({"a", "b"}))
+    assert router.searching_models(3, NOW) == ("acme/early", "acme/late", "acme/small")
+    assert Router(known, frozenset({"b"})).searching_models(3, NOW) == ()
+    assert router.searching_models(3, 0) == ()
+    native = provider(searching.replace("options", "native"))
+    assert Router(catalogue(tmp_path / "n", a=native), frozenset({"a"})).searching_models(3, NOW) == ()
+    messages = native.replace("openai_chat", "anthropic_messages")
+    assert Router(catalogue(tmp_path / "m", a=messages), frozenset({"a"})).searching_models(3, NOW) == ("acme/small",)
+
+
+@pytest.mark.parametrize(
+    ("operation", "asked", "told"),
+    [
+        ("embeddings", "chat", "The model 'acme/small' is an embeddings model: call POST /v1/embeddings."),
+        ("chat", "embeddings", "The model 'acme/small' is a chat model: call POST /v1/chat/completions."),
+    ],
+)
+def test_a_model_asked_for_what_it_is_not_says_what_to_call(
+    tmp_path: Path, operation: Operation, asked: Operation, told: str
+) -> None:
+    package = PACKAGE | {"models/acme/small.toml": SMALL + f'operation = "{operation}"'}
+    model = loaded(
+        tmp_path, {"shop.toml": "[speaks]\nchat = 'openai_chat'\nembeddings = 'openai_embeddings'"}, package
+    ).find("small")
+    problem = WrongOperation(model, asked)
+    assert (problem.message, problem.operation, problem.param) == (told, asked, "model")

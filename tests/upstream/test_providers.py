@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from modelport.catalogue.facts import Timeouts
+from modelport.catalogue.facts import AuthScheme, Timeouts
 from modelport.core.errors import Secret
 from modelport.serving.ports import ConnectFailed, ProviderUnavailable
 from modelport.upstream.address import UnsafeRequest
@@ -84,6 +84,23 @@ async def test_a_provider_without_a_credential_is_sent_none() -> None:
         assert "authorization" not in acme.seen[0].headers
 
 
+@pytest.mark.parametrize("scheme", ["x-api-key", "x-goog-api-key", "api-key"])
+async def test_a_credential_goes_into_the_header_that_its_provider_reads(scheme: AuthScheme) -> None:
+    async with vendor(answers(OK)) as acme, providers() as transport:
+        async with transport.send(offer_of(acme.url, auth=scheme), request_of()) as answer:
+            await answer.body(LIMIT)
+        assert acme.seen[0].headers[scheme] == "sk-secret"
+        assert "authorization" not in acme.seen[0].headers
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "x-api-key"])
+async def test_a_credential_that_no_header_can_carry_is_not_shown(scheme: AuthScheme) -> None:
+    async with Providers({"acme": Secret("sk-secret\r\nx: y")}) as transport:
+        with pytest.raises(UnsafeRequest) as refused:
+            transport.send(offer_of("https://api.acme.example", auth=scheme), request_of())
+    assert "sk-secret" not in str(refused.value)
+
+
 async def test_a_missing_credential_names_the_variable_to_set() -> None:
     async with Providers({}) as transport:
         with pytest.raises(ProviderUnavailable, match="ACME_API_KEY"):
@@ -114,6 +131,15 @@ async def test_different_headers_on_one_path_do_not_mix() -> None:
             async with transport.send(offer, request_of(headers=((b"accept", accept),))) as answer:
                 await answer.body(LIMIT)
             assert acme.seen[-1].headers["accept"] == accept.decode()
+
+
+async def test_a_list_that_took_in_the_offers_own_is_sent_and_otherwise_the_offers_own() -> None:
+    async with vendor(answers(OK)) as acme, providers() as transport:
+        offer = offer_of(acme.url, headers={"X-Beta": "a, b"})
+        for sent, seen in ((b"a, b,c", "a, b,c"), (b"c", "a, b"), (b"a, bc", "a, b")):
+            async with transport.send(offer, request_of(headers=((b"x-beta", sent),))) as answer:
+                await answer.body(LIMIT)
+            assert acme.seen[-1].headers["x-beta"] == seen
 
 
 @pytest.mark.parametrize("secret", ["", "sk\r\nx: y", "sk y", "sk-\x00", "clé"])

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from modelport.catalogue.facts import Offer, Provider, Quirks, Timeouts
+from modelport.catalogue.facts import AuthScheme, Offer, Provider, Quirks, Timeouts
 from modelport.core.errors import Secret
 from modelport.dialects.wire import Headers, UpstreamRequest
 from modelport.upstream.dial import Tls
@@ -158,7 +158,7 @@ def offer_of(
     timeouts: Timeouts = PATIENT,
     concurrency: int | None = None,
     headers: dict[str, str] | None = None,
-    auth: str = "bearer",
+    auth: AuthScheme = "bearer",
 ) -> Offer:
     """Make an offer of a provider named Acme."""
     provider = Provider(
@@ -166,7 +166,7 @@ def offer_of(
         "Acme",
         url,
         {"chat": ("openai_chat",)},
-        auth="none" if auth == "none" else "bearer",
+        auth=auth,
         secret_env="ACME_API_KEY",
         timeouts=timeouts,
         concurrency=concurrency,

@@ -1,12 +1,13 @@
 """Joins the drafts of all files into facts; everything that only shows across files is found here."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from difflib import get_close_matches
-from typing import cast
+from typing import TypeVar, cast
 
+from modelport.catalogue.addresses import variables
 from modelport.catalogue.drafts import (
     Drafts,
     ModelDraft,
@@ -15,6 +16,7 @@ from modelport.catalogue.drafts import (
     QuirksDraft,
     RateDraft,
     RetiredDraft,
+    TierDraft,
     TimeoutsDraft,
     model_over,
     provider_over,
@@ -28,14 +30,22 @@ from modelport.catalogue.facts import (
     Provider,
     Quirks,
     Rates,
+    ReasoningForm,
     Retired,
+    SchemaForm,
+    SearchForm,
+    Tier,
     Timeouts,
+    ToolSchemas,
 )
+from modelport.catalogue.forms import DIALECTS
 from modelport.catalogue.prices import METERS, all_meters, rate_of
 from modelport.catalogue.problems import Fault
 from modelport.catalogue.sources import SETTINGS_FILE
+from modelport.operations.usage import SEARCH_METER
 
-_DEFAULT_CAPABILITIES = ("streaming", "system")
+_DEFAULT_CAPABILITIES: dict[Operation, tuple[str, ...]] = {"chat": ("streaming", "system"), "embeddings": ()}
+_Value = TypeVar("_Value")
 NO_QUIRKS = Quirks()
 _BY_INPUT = {"image": "vision", "audio": "audio", "video": "video", "file": "file"}
 
@@ -117,12 +127,13 @@ def _model(draft: ModelDraft, faults: list[Fault]) -> Model:
             remedy = f'write {name} = "…" as users should see it'
             faults.append(Fault(draft.file, _key(draft.key, name), f"is missing for '{draft.id}'", remedy))
     inputs = draft.inputs or ("text",)
-    capabilities = _DEFAULT_CAPABILITIES if draft.capabilities is None else draft.capabilities
+    operation = cast("Operation", draft.operation or "chat")
+    capabilities = _DEFAULT_CAPABILITIES[operation] if draft.capabilities is None else draft.capabilities
     return Model(
         id=draft.id,
         name=draft.name or draft.id,
         maker=draft.maker or "",
-        operation=cast("Operation", draft.operation or "chat"),
+        operation=operation,
         description=draft.description or "",
         aliases=draft.aliases or (),
         inputs=inputs,
@@ -191,7 +202,10 @@ def _provider(draft: ProviderDraft, faults: list[Fault]) -> Provider:
         id=draft.id,
         name=draft.name or draft.id,
         base_url=draft.base_url or "",
-        speaks={cast("Operation", op): (cast("Dialect", dialect),) for op, dialect in (draft.speaks or {}).items()},
+        speaks={
+            cast("Operation", operation): cast("tuple[Dialect, ...]", dialects)
+            for operation, dialects in (draft.speaks or {}).items()
+        },
         auth=cast("AuthScheme", scheme),
         secret_env=draft.auth.env if draft.auth else None,
         quirks=_quirks(draft.quirks),
@@ -200,6 +214,7 @@ def _provider(draft: ProviderDraft, faults: list[Fault]) -> Provider:
         concurrency=draft.concurrency,
         documentation=draft.docs or "",
         aliases=draft.aliases or (),
+        settings=variables(draft.base_url or ""),
     )
 
 
@@ -212,9 +227,9 @@ def _check_provider_names(provider: Provider, others: list[Provider], file: str,
 
 
 def _quirks(draft: QuirksDraft, base: Quirks = NO_QUIRKS) -> Quirks:
-    """Lay written quirks on complete ones: lists add, tables merge by key, flags replace."""
+    """Lay written quirks on complete ones: lists add, tables merge by key, flags and words replace."""
 
-    def either(written: bool | None, lower: bool) -> bool:
+    def either(written: _Value | None, lower: _Value) -> _Value:
         return lower if written is None else written
 
     return Quirks(
@@ -228,9 +243,17 @@ def _quirks(draft: QuirksDraft, base: Quirks = NO_QUIRKS) -> Quirks:
         cancel_on_disconnect=either(draft.cancel_on_disconnect, base.cancel_on_disconnect),
         choices=either(draft.choices, base.choices),
         message_names=either(draft.message_names, base.message_names),
-        prefix=base.prefix if draft.prefix is None else draft.prefix,
+        prefix=either(draft.prefix, base.prefix),
         clamp={**base.clamp, **(draft.clamp or {})},
-        reasoning_field=base.reasoning_field if draft.reasoning_field is None else draft.reasoning_field,
+        reasoning_field=either(draft.reasoning_field, base.reasoning_field),
+        reasoning=either(cast("ReasoningForm | None", draft.reasoning), base.reasoning),
+        search=either(cast("SearchForm | None", draft.search), base.search),
+        checks=base.checks | frozenset(draft.checks or ()),
+        schema_as=either(cast("SchemaForm | None", draft.schema_as), base.schema_as),
+        stream_only={**base.stream_only, **(draft.stream_only or {})},
+        set={**base.set, **(draft.set or {})},
+        tool_schemas=either(cast("ToolSchemas | None", draft.tool_schemas), base.tool_schemas),
+        fill_path=either(draft.fill_path, base.fill_path),
     )
 
 
@@ -257,55 +280,100 @@ def _offers(
         if offer.upstream is None:
             remedy = 'write the name that the provider gives it, as in upstream = "small-1"'
             faults.append(Fault(offer.file, _key(offer.key, "upstream"), f"is missing for '{offer.model}'", remedy))
-        if provider.speaks and model.operation not in provider.speaks:
-            problem = f"'{provider.id}' has no dialect for {model.operation}, which '{model.id}' needs"
-            faults.append(Fault(draft.file, "speaks", problem, f"add {model.operation} to speaks or remove the offer"))
+        _check_speaks(offer, draft, provider, model, faults)
         is_free = bool(draft.free) or (offer.price is not None and offer.price.kind == "free")
+        quirks = _quirks(offer.quirks, provider.quirks)
+        factor = offer.markup or draft.markup or markup or Decimal(1)
         compiled = Offer(
             model_id=model.id,
             provider=provider,
             upstream=offer.upstream or "",
-            rates=_rates(offer, draft, model, offer.markup or draft.markup or markup or Decimal(1), faults),
+            rates=_rates(offer, draft, _Sale(model, bool(quirks.search), factor, faults)),
             free=is_free,
-            quirks=_quirks(offer.quirks, provider.quirks),
+            quirks=quirks,
+            speaks=cast("tuple[Dialect, ...]", offer.speaks or ()),
         )
         if not offer.hidden:
             offers.append(compiled)
     return offers
 
 
-def _rates(
-    offer: OfferDraft, draft: ProviderDraft, model: Model, markup: Decimal, faults: list[Fault]
-) -> tuple[Rates, ...]:
+def _check_speaks(
+    offer: OfferDraft, draft: ProviderDraft, provider: Provider, model: Model, faults: list[Fault]
+) -> None:
+    known = DIALECTS[model.operation]
+    for dialect in offer.speaks or ():
+        if dialect not in known:
+            problem = f"'{dialect}' is no wire format of {model.operation}, which '{model.id}' is for"
+            faults.append(Fault(offer.file, _key(offer.key, "speaks"), problem, f"write one of {', '.join(known)}"))
+    if provider.speaks and not offer.speaks and model.operation not in provider.speaks:
+        problem = f"'{provider.id}' has no dialect for {model.operation}, which '{model.id}' needs"
+        faults.append(Fault(draft.file, "speaks", problem, f"add {model.operation} to speaks or remove the offer"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sale:
+    """What decides which meters a price needs, and how much is put on it."""
+
+    model: Model
+    searches: bool
+    markup: Decimal
+    faults: list[Fault]
+
+    def needed(self) -> Iterable[tuple[str, str, str]]:
+        """Name the meters that have no other to fall back on: meter, why it is needed, what to write."""
+        if self.model.operation == "chat":
+            yield "output", "is missing", 'write dollars per million units, as in output = "0.79"'
+        for modality, meter in ((self.model.inputs, "audio_input"), (self.model.outputs, "audio_output")):
+            if "audio" in modality:
+                why = f"is missing, and '{self.model.id}' takes or makes audio"
+                yield meter, why, f'write what audio costs per million units, as in {meter} = "40"'
+        if self.searches:
+            why = "is missing, and this offer searches the web"
+            yield SEARCH_METER, why, f'write what a million searches cost, as in {SEARCH_METER} = "10000"'
+
+
+def _rates(offer: OfferDraft, draft: ProviderDraft, sale: _Sale) -> tuple[Rates, ...]:
     if draft.free or (offer.price is not None and offer.price.kind == "free"):
         return (Rates(since_ms=0, by_meter=dict.fromkeys(METERS, 0)),)
     if offer.price is None:
         remedy = 'write rates, free = true, or price = "unknown", which refuses to serve'
-        faults.append(Fault(offer.file, _key(offer.key, "rates"), f"no price for '{offer.model}'", remedy))
+        sale.faults.append(Fault(offer.file, _key(offer.key, "rates"), f"no price for '{offer.model}'", remedy))
         return ()
-    return tuple(_rate(rate, draft, model, markup, faults) for rate in offer.price.rates)
+    return tuple(_rate(rate, draft, sale) for rate in offer.price.rates)
 
 
-def _rate(rate: RateDraft, draft: ProviderDraft, model: Model, markup: Decimal, faults: list[Fault]) -> Rates:
-    by_meter: dict[str, int] = {}
-    for meter, price_usd in rate.usd.items():
-        whole = rate_of(price_usd, markup)
-        if whole is None:
-            problem = f"{price_usd} USD times the markup {markup} is finer than money can be counted"
-            faults.append(Fault(rate.file, _key(rate.key, meter), problem, "use fewer decimals"))
-        by_meter[meter] = whole or 0
-    for modality, meter in ((model.inputs, "audio_input"), (model.outputs, "audio_output")):
-        if "audio" in modality and meter not in by_meter:
-            problem = f"is missing, and '{model.id}' takes or makes audio"
-            remedy = f'write what audio costs per million units, as in {meter} = "40"'
-            faults.append(Fault(rate.file, _key(rate.key, meter), problem, remedy))
+def _rate(rate: RateDraft, draft: ProviderDraft, sale: _Sale) -> Rates:
+    by_meter = _scaled(rate.usd, rate, rate.key, sale)
+    for meter, why, remedy in sale.needed():
+        if meter not in by_meter:
+            sale.faults.append(Fault(rate.file, _key(rate.key, meter), why, remedy))
     since = datetime(rate.since.year, rate.since.month, rate.since.day, tzinfo=UTC)
     return Rates(
         since_ms=int(since.timestamp()) * 1000,
-        by_meter=all_meters(by_meter),
+        by_meter=all_meters({"output": 0, **by_meter}),
         source=rate.source or draft.prices_source or "",
         read_on=rate.read_on or draft.prices_read_on,
+        tiers=tuple(_tier(number, tier, by_meter, rate, sale) for number, tier in enumerate(rate.tiers, 1)),
     )
+
+
+def _tier(number: int, tier: TierDraft, base: dict[str, int], rate: RateDraft, sale: _Sale) -> Tier:
+    """Complete a tier by its own input and output; only a search costs what it costs elsewhere, if not said."""
+    by_meter = _scaled(tier.usd, rate, _key(rate.key, f"tiers[{number}]"), sale)
+    searching = {SEARCH_METER: base[SEARCH_METER]} if SEARCH_METER in base else {}
+    return Tier(tier.above, all_meters({"output": 0, **searching, **by_meter}))
+
+
+def _scaled(usd: Mapping[str, Decimal], rate: RateDraft, key: str, sale: _Sale) -> dict[str, int]:
+    by_meter: dict[str, int] = {}
+    for meter, price_usd in usd.items():
+        whole = rate_of(price_usd, sale.markup)
+        if whole is None:
+            problem = f"{price_usd} USD times the markup {sale.markup} is finer than money can be counted"
+            sale.faults.append(Fault(rate.file, _key(key, meter), problem, "use fewer decimals"))
+        by_meter[meter] = whole or 0
+    return by_meter
 
 
 def _key(place: str, key: str) -> str:

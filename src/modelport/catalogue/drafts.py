@@ -49,6 +49,14 @@ class RetiredDraft:
 
 
 @dataclass(frozen=True, slots=True)
+class TierDraft:
+    """Prices of calls with more than so much input."""
+
+    above: int
+    usd: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
 class RateDraft:
     """Prices from a day on, in dollars per million units."""
 
@@ -58,6 +66,7 @@ class RateDraft:
     usd: Mapping[str, Decimal]
     source: str | None
     read_on: date | None
+    tiers: tuple[TierDraft, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +94,14 @@ class QuirksDraft:
     prefix: str | None = None
     clamp: Mapping[str, str] | None = None
     reasoning_field: str | None = None
+    reasoning: str | None = None
+    search: str | None = None
+    checks: tuple[str, ...] | None = None
+    schema_as: str | None = None
+    stream_only: Mapping[str, str] | None = None
+    set: Mapping[str, str] | None = None
+    tool_schemas: str | None = None
+    fill_path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +124,7 @@ class OfferDraft:
     price: PriceDraft | None = None
     markup: Decimal | None = None
     quirks: QuirksDraft = field(default_factory=QuirksDraft)
+    speaks: tuple[str, ...] | None = None
     hidden: bool | None = None
 
 
@@ -128,7 +146,7 @@ class ProviderDraft:
     name: str | None = None
     base_url: str | None = None
     auth: AuthDraft | None = None
-    speaks: Mapping[str, str] | None = None
+    speaks: Mapping[str, tuple[str, ...]] | None = None
     quirks: QuirksDraft = field(default_factory=QuirksDraft)
     timeouts: TimeoutsDraft = field(default_factory=TimeoutsDraft)
     priority: int | None = None
@@ -170,7 +188,12 @@ def model_over(base: ModelDraft, top: ModelDraft) -> ModelDraft:
 
 
 def provider_over(base: ProviderDraft, top: ProviderDraft) -> ProviderDraft:
-    """Lay one file's provider on another's: keys replace keys, tables merge, offers merge by model."""
+    """Lay one file's provider on another's: keys replace keys, tables merge, offers merge by model.
+
+    Where the lower one is free as a whole, a price that the upper one writes for an offer holds nevertheless.
+    """
+    if base.free and top.free is None:
+        base, top = _freed(base), replace(_freed(top), free=False)
     changes = _mentioned(top)
     changes["quirks"] = quirks_over(base.quirks, top.quirks)
     changes["timeouts"] = replace(base.timeouts, **_mentioned(top.timeouts))
@@ -178,10 +201,16 @@ def provider_over(base: ProviderDraft, top: ProviderDraft) -> ProviderDraft:
     return replace(base, **changes)
 
 
+def _freed(draft: ProviderDraft) -> ProviderDraft:
+    """Say of each offer without a price, rather than of all, that it is free."""
+    offers = (replace(offer, price=offer.price or PriceDraft("free")) for offer in draft.offers)
+    return replace(draft, offers=tuple(offers))
+
+
 def quirks_over(base: QuirksDraft, top: QuirksDraft) -> QuirksDraft:
     """Lay quirks on quirks: tables merge by key, everything else replaces."""
     changes = _mentioned(top)
-    for name in ("rename", "headers", "clamp"):
+    for name in ("rename", "headers", "clamp", "stream_only", "set"):
         lower, upper = getattr(base, name), getattr(top, name)
         if lower and upper:
             changes[name] = {**lower, **upper}

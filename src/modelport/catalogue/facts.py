@@ -178,6 +178,11 @@ class Provider:
     settings: tuple[str, ...] = ()
     """More environment variables without which it is not configured: those named in `base_url`."""
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Every environment variable without which it is not configured."""
+        return self.settings if self.secret_env is None else (self.secret_env, *self.settings)
+
     def answers_to(self, name: str) -> bool:
         """Whether a caller who pins `name` (lower-case) means this provider."""
         return name == self.id or name in self.aliases
@@ -199,10 +204,14 @@ class Offer:
     speaks: tuple[Dialect, ...] = ()
     """The wire formats in which this model is sold there, best first; empty for what the provider speaks."""
 
+    def spoken(self, operation: Operation) -> tuple[Dialect, ...]:
+        """Return the formats in which an operation of this model can be called, best first."""
+        return self.speaks or self.provider.speaks[operation]
+
     def dialect_for(self, operation: Operation, served: str) -> Dialect:
         """Return the format to call in: the caller's own where it is spoken, else the first."""
-        spoken = self.speaks or self.provider.speaks[operation]
-        return spoken[0] if served not in spoken else served
+        spoken = self.spoken(operation)
+        return served if served in spoken else spoken[0]
 
     def rates_at(self, at_ms: int) -> Rates | None:
         """Return the rates in force at a moment, or None when no price is known for it."""

@@ -1,7 +1,7 @@
 """Renders the catalogue as the public lists of models: what anyone may read, without a key."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from urllib.parse import quote
@@ -10,16 +10,20 @@ import msgspec
 
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.facts import Model, Operation, Rates
-from modelport.catalogue.prices import PRICE_UNITS, price_of
+from modelport.catalogue.prices import FALLBACK, PRICE_UNITS, price_of
+from modelport.operations.usage import OUTPUT_METERS, SEARCH_METER
 
 Json = dict[str, object]
 
-ENDPOINTS: dict[Operation, tuple[str, ...]] = {"chat": ("/v1/chat/completions",)}
-"""The paths that serve a model, by what it does."""
+ENDPOINTS: dict[Operation, tuple[str, ...]] = {
+    "chat": ("/v1/chat/completions", "/v1/responses", "/v1/messages"),
+    "embeddings": ("/v1/embeddings",),
+}
+"""The paths that serve a model, by what it does; whatever its provider speaks, every chat model answers on each."""
 
-_LIST_TYPES: dict[Operation, str] = {"chat": "openai/chat-completions"}
-_SEED_TYPES: dict[Operation, str] = {"chat": "chat-completion"}
-_PLAYGROUND: dict[Operation, str] = {"chat": "playground:chat"}
+_LIST_TYPES: dict[Operation, str] = {"chat": "openai/chat-completions", "embeddings": "openai/embeddings"}
+_SEED_TYPES: dict[Operation, str] = {"chat": "chat-completion", "embeddings": "embedding"}
+_PLAYGROUND: dict[Operation, tuple[str, ...]] = {"chat": ("playground:chat",), "embeddings": ()}
 
 _SHOWN_CAPABILITIES = {
     "file": "file_input",
@@ -29,7 +33,16 @@ _SHOWN_CAPABILITIES = {
 """Capabilities that lists call otherwise than we do."""
 
 _CHAT = "openai/chat-completion"
-_ALWAYS = (_CHAT, f"{_CHAT}.max-completion-tokens", f"{_CHAT}.message.assistant")
+_ALWAYS: dict[Operation, tuple[str, ...]] = {
+    "chat": (
+        _CHAT,
+        f"{_CHAT}.max-completion-tokens",
+        f"{_CHAT}.message.assistant",
+        "anthropic/messages",
+        "openai/response-api",
+    ),
+    "embeddings": ("openai/embeddings",),
+}
 _FEATURES = {
     "audio": ("audio",),
     "choices": ("number-of-messages",),
@@ -56,15 +69,18 @@ _FILTERS = ("id", "type", "tags", "modalities", "input_modalities", "output_moda
 _MAX_VALUES = 200
 
 _UNITS = (
-    ("input", "text", "provided", "input", None),
-    ("cached_read", "text", "cached", "input", "input"),
-    ("cached_write", "text", "provided", "cache_write", "input"),
-    ("audio_input", "audio", "provided", "input", "input"),
-    ("output", "text", "generated", "output", None),
-    ("reasoning", "reasoning", "generated", "output", "output"),
-    ("audio_output", "audio", "generated", "output", "output"),
+    ("input", "text", "provided", "input"),
+    ("cached_read", "text", "cached", "input"),
+    ("cached_write", "text", "provided", "cache_write"),
+    ("cached_write_1h", "text", "provided", "cache_write_1h"),
+    ("audio_input", "audio", "provided", "input"),
+    ("image_input", "image", "provided", "input"),
+    ("output", "text", "generated", "output"),
+    ("reasoning", "reasoning", "generated", "output"),
+    ("audio_output", "audio", "generated", "output"),
+    (SEARCH_METER, "web_search", "generated", "search"),
 )
-"""Meter, content, origin, measure, and the meter that it is only shown beside when its price differs."""
+"""Meter, content, origin, measure. A meter that costs what its base costs is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +154,7 @@ def render_model(shelf: Shelf, name: str, query: ListQuery, *, is_bare: bool) ->
 def features(model: Model) -> tuple[str, ...]:
     """Say in the older list's words what a model can do, sorted."""
     named = {f"{_CHAT}.{word}" for capability in model.capabilities for word in _FEATURES.get(capability, ())}
-    return tuple(sorted({*_ALWAYS, *named}))
+    return tuple(sorted({*_ALWAYS[model.operation], *named}))
 
 
 def capabilities(model: Model) -> tuple[str, ...]:
@@ -146,19 +162,34 @@ def capabilities(model: Model) -> tuple[str, ...]:
     return tuple(sorted(_SHOWN_CAPABILITIES.get(capability, capability) for capability in model.capabilities))
 
 
-def pricing(rates: Rates | None) -> Json:
-    """Describe a price: fixed when it is known, else variable."""
+def pricing(rates: Rates | None, operation: Operation = "chat") -> Json:
+    """Describe a price: fixed when it is known, else variable.
+
+    Where a call with much input costs more, `tiers` says so beside the `units` that hold for all others.
+    """
     if rates is None:
         return {"kind": "variable", "currency": "USD"}
+    shown: Json = {"kind": "fixed", "currency": "USD", "units": _units(rates.by_meter, operation)}
+    if rates.tiers:
+        shown["tiers"] = [
+            {"above_input_tokens": tier.above_tokens, "units": _units(tier.by_meter, operation)} for tier in rates.tiers
+        ]
+    return shown
+
+
+def _units(by_meter: Mapping[str, int], operation: Operation) -> list[Json]:
     units: list[Json] = []
-    for meter, content, origin, measure, base in _UNITS:
-        rate = rates.by_meter.get(meter)
-        if rate is None or (base is not None and rate == rates.by_meter[base]):
+    for meter, content, origin, measure in _UNITS:
+        rate, base = by_meter.get(meter), FALLBACK.get(meter)
+        if rate is None or (base is not None and rate == by_meter[base]):
             continue
+        if (operation == "embeddings" and meter in OUTPUT_METERS) or (meter == SEARCH_METER and not rate):
+            continue
+        name = "search" if meter == SEARCH_METER else "token"
         price = msgspec.Raw(price_text(rate).encode())
-        unit = {"name": "token", "content": content, "origin": origin, "measure": measure}
+        unit = {"name": name, "content": content, "origin": origin, "measure": measure}
         units.append({**unit, "price": price, "per": PRICE_UNITS})
-    return {"kind": "fixed", "currency": "USD", "units": units}
+    return units
 
 
 def price_text(rate: int) -> str:
@@ -190,7 +221,7 @@ def _values(model: Model, name: str) -> set[str]:
 
 
 def _tags(model: Model) -> tuple[str, ...]:
-    return (_PLAYGROUND[model.operation], *(("weights:open",) if model.weights else ()))
+    return (*_PLAYGROUND[model.operation], *(("weights:open",) if model.weights else ()))
 
 
 def _item(model: Model, shelf: Shelf, include: frozenset[str]) -> Json:
@@ -210,7 +241,7 @@ def _item(model: Model, shelf: Shelf, include: frozenset[str]) -> Json:
     if "capabilities" in include:
         item["capabilities"] = capabilities(model)
     if "pricing" in include:
-        item["pricing"] = pricing(shelf.shown_rates(model))
+        item["pricing"] = pricing(shelf.shown_rates(model), model.operation)
     return item
 
 

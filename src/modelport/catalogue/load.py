@@ -1,7 +1,11 @@
 """Loads the catalogue: our data, with the operator's on top."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
+from modelport.catalogue.addresses import resolved
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.compile import Facts, compile_facts
 from modelport.catalogue.parse import parse
@@ -10,13 +14,19 @@ from modelport.catalogue.snapshot import compiler_state, through_cache
 from modelport.catalogue.sources import Source, digest, gather
 
 PACKAGE_DATA = Path(__file__).parent / "data"
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-def load(overlay: Path | None = None, cache: Path | None = None, data: Path = PACKAGE_DATA) -> Catalogue:
+def load(
+    overlay: Path | None = None,
+    cache: Path | None = None,
+    data: Path = PACKAGE_DATA,
+    environ: Mapping[str, str] = NOTHING,
+) -> Catalogue:
     """Return the catalogue of `data` with the operator's folder `overlay`, where that exists, on top.
 
     Raises `CatalogueInvalid` with every fault: a catalogue is taken whole or not at all. With `cache`, what was
-    compiled once is read back from there.
+    compiled once is read back from there. Variables in base addresses are filled in from `environ`.
     """
     faults: list[Fault] = []
     ours = gather(data, "package", faults)
@@ -24,9 +34,16 @@ def load(overlay: Path | None = None, cache: Path | None = None, data: Path = PA
     if faults:
         raise CatalogueInvalid(tuple(faults))
     key = digest([*ours, *theirs], compiler_state())
-    if cache is None:
-        return Catalogue(_compile(ours, theirs), key)
-    return Catalogue(through_cache(cache, key, lambda: _compile(ours, theirs)), key)
+    facts = _compile(ours, theirs) if cache is None else through_cache(cache, key, lambda: _compile(ours, theirs))
+    return Catalogue(_resolved(facts, environ), key)
+
+
+def _resolved(facts: Facts, environ: Mapping[str, str]) -> Facts:
+    faults: list[Fault] = []
+    providers, offers = resolved(facts.providers, facts.offers, environ, faults)
+    if faults:
+        raise CatalogueInvalid(tuple(faults))
+    return replace(facts, providers=providers, offers=offers)
 
 
 def _compile(ours: list[Source], theirs: list[Source]) -> Facts:

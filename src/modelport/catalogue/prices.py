@@ -6,13 +6,23 @@ from decimal import Context, Decimal
 
 from modelport.catalogue.facts import RATE_UNITS
 from modelport.core.credits import CREDITS_PER_USD
+from modelport.operations.usage import SEARCH_METER, TEXT_METERS
 
 PRICE_UNITS = 1_000_000
 """Prices in files are dollars for this many units."""
 
-INPUT_FALLBACK = ("cached_read", "cached_write", "audio_input")
-OUTPUT_FALLBACK = ("reasoning", "audio_output")
-METERS = ("input", *INPUT_FALLBACK, "output", *OUTPUT_FALLBACK)
+FALLBACK = {
+    "cached_read": "input",
+    "cached_write": "input",
+    "cached_write_1h": "cached_write",
+    "audio_input": "input",
+    "image_input": "input",
+    "reasoning": "output",
+    "audio_output": "output",
+}
+"""The meter whose rate holds for another that has none of its own; that one stands before it."""
+METERS = (*TEXT_METERS, SEARCH_METER)
+"""Every meter of text operations. `search` has no fallback: what a search costs is not what a token costs."""
 
 _SCALE = CREDITS_PER_USD * RATE_UNITS // PRICE_UNITS
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,18})?")
@@ -36,10 +46,8 @@ def price_of(rate: int) -> Decimal:
 
 
 def all_meters(by_meter: Mapping[str, int]) -> dict[str, int]:
-    """Complete the rates of `input` and `output`: a meter without a rate of its own costs what its base costs."""
+    """Complete the rates of `input` and `output`: a token meter without a rate of its own costs what its base costs."""
     complete = dict(by_meter)
-    for meter in INPUT_FALLBACK:
-        complete.setdefault(meter, by_meter["input"])
-    for meter in OUTPUT_FALLBACK:
-        complete.setdefault(meter, by_meter["output"])
+    for meter, base in FALLBACK.items():
+        complete.setdefault(meter, complete[base])
     return complete

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modelport.catalogue.facts import Model, Offer, Provider
+from modelport.catalogue.facts import Model, Offer, Operation, Provider
 from modelport.core.errors import Problem
 
 GUIDE = "docs/providers.md"
@@ -11,10 +11,15 @@ GUIDE = "docs/providers.md"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """An environment variable that would make a provider usable."""
+    """The environment variables that would make a provider usable."""
 
-    env: str
+    variables: tuple[str, ...]
     provider_name: str
+
+    @property
+    def env(self) -> str:
+        """What to set, in words."""
+        return " and ".join(self.variables)
 
     def __str__(self) -> str:
         return f"{self.env} ({self.provider_name})"
@@ -57,3 +62,19 @@ class UnknownProvider(Problem):
         self.pin = pin
         self.model_id = model.id
         self.sellers = keys
+
+
+_PATHS: dict[Operation, str] = {"chat": "/v1/chat/completions", "embeddings": "/v1/embeddings"}
+_KINDS: dict[Operation, str] = {"chat": "a chat model", "embeddings": "an embeddings model"}
+
+
+class WrongOperation(Problem):
+    """The caller asked of a model what it is not for; `operation` is what was asked."""
+
+    param = "model"
+
+    def __init__(self, model: Model, operation: Operation) -> None:
+        kind, path = _KINDS[model.operation], _PATHS[model.operation]
+        super().__init__(f"The model '{model.id}' is {kind}: call POST {path}.")
+        self.model_id = model.id
+        self.operation = operation

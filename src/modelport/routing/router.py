@@ -49,24 +49,24 @@ class _Planned:
 
 
 def configured_by(providers: tuple[Provider, ...], environ: Mapping[str, str]) -> frozenset[str]:
-    """Say which providers can be used: those that need no secret and those whose secret is set."""
+    """Say which providers can be used: those of which every variable is set, secret and address alike."""
     return frozenset(
         provider.id
         for provider in providers
-        if provider.secret_env is None or environ.get(provider.secret_env, "").strip()
+        if all(environ.get(variable, "").strip() for variable in provider.variables)
     )
 
 
 class Router:
     """Plans calls over a catalogue, for the providers in `configured`.
 
-    A provider that needs no secret is configured by existing.
+    A provider that needs no variable is configured by existing.
     """
 
     def __init__(self, catalogue: Catalogue, configured: frozenset[str]) -> None:
-        without_secret = {provider.id for provider in catalogue.providers() if provider.secret_env is None}
+        without_variables = {provider.id for provider in catalogue.providers() if not provider.variables}
         self.catalogue = catalogue
-        self._configured = configured | without_secret
+        self._configured = configured | without_variables
         self._planned: dict[str, _Planned] = {}
 
     def is_configured(self, provider_id: str) -> bool:
@@ -101,6 +101,19 @@ class Router:
         steps = self.explain(model, None, now_ms).steps
         return next((step.rates for step in steps if step.rates is not None), None)
 
+    def searching_models(self, limit: int, now_ms: int) -> tuple[str, ...]:
+        """Return ids of models that could search the web now, cheapest first; at most `limit`."""
+        found: list[tuple[int, str]] = []
+        for model in self.catalogue.models():
+            prices = [
+                rates.by_meter["input"] + rates.by_meter["output"]
+                for offer in self.catalogue.offers(model.id)
+                if _searches(offer) and offer.provider.id in self._configured and (rates := offer.rates_at(now_ms))
+            ]
+            if prices:
+                found.append((min(prices), model.id))
+        return tuple(model_id for _, model_id in sorted(found)[:limit])
+
     def _plan(self, model: Model, offers: tuple[Offer, ...], now_ms: int) -> Plan:
         usable = [offer for offer in offers if offer.provider.id in self._configured]
         if not usable:
@@ -124,10 +137,16 @@ class Router:
         if pin is not None and not provider.answers_to(pin):
             return Step(offer, rates, "not pinned", f"the call asks for '{pin}' only")
         if provider.id not in self._configured:
-            return Step(offer, rates, "unconfigured", f"set {provider.secret_env}")
+            return Step(offer, rates, "unconfigured", f"set {' and '.join(provider.variables)}")
         if rates is None:
             return Step(offer, rates, "unpriced", f"write its price into catalogue/{provider.id}.toml")
         return Step(offer, rates, "serves", f"priority {provider.priority}")
+
+
+def _searches(offer: Offer) -> bool:
+    """Whether a search can be asked for in the first of an offer's formats; OpenAI's chat has no tool of its own."""
+    spoken = offer.speaks or offer.provider.speaks.get("chat", ())
+    return bool(offer.quirks.search) and (offer.quirks.search != "native" or spoken[:1] != ("openai_chat",))
 
 
 def _rank(offer: Offer, rates: Rates | None) -> tuple[int, bool, int, str]:
@@ -136,12 +155,11 @@ def _rank(offer: Offer, rates: Rates | None) -> tuple[int, bool, int, str]:
 
 
 def _settings(offers: tuple[Offer, ...]) -> tuple[Setting, ...]:
-    ranked = sorted(offers, key=lambda offer: (offer.provider.priority, offer.provider.id))
-    return tuple(
-        Setting(offer.provider.secret_env, offer.provider.name)
-        for offer in ranked
-        if offer.provider.secret_env is not None
+    """List what would serve: keys first, engines of one's own, which have to be installed, after them."""
+    ranked = sorted(
+        offers, key=lambda offer: (offer.provider.secret_env is None, offer.provider.priority, offer.provider.id)
     )
+    return tuple(Setting(offer.provider.variables, offer.provider.name) for offer in ranked if offer.provider.variables)
 
 
 def _unchanging(offers: tuple[Offer, ...], now_ms: int) -> tuple[int, int]:

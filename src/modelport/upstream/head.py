@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 
+from modelport.catalogue.facts import AuthScheme
 from modelport.core.errors import Secret
 from modelport.upstream.address import UnsafeRequest
 
@@ -33,11 +34,13 @@ def request_head(method: str, path: str, authority: str, fields: Fields) -> byte
     return b"".join(lines)
 
 
-def bearer(secret: Secret, owner: str) -> bytes:
-    """Write the value of `authorization`; the message of a secret that cannot be sent does not show it."""
+def credential(scheme: AuthScheme, secret: Secret, owner: str) -> tuple[bytes, bytes]:
+    """Write the header that carries a credential; the message of a secret that cannot be sent does not show it."""
     value = secret.reveal()
     if not value.isascii() or not value.isprintable() or not value or " " in value:
         raise UnsafeRequest(
             f"The credential of {owner} is empty or has a space, line end or other such character in it."
         )
-    return b"Bearer " + value.encode("ascii")
+    if scheme == "bearer":
+        return b"authorization", b"Bearer " + value.encode("ascii")
+    return scheme.encode("ascii"), value.encode("ascii")

@@ -13,7 +13,7 @@ from modelport.dialects.wire import Headers, UpstreamRequest
 from modelport.serving.ports import ProviderUnavailable, UpstreamAnswer
 from modelport.upstream.address import Target, check_path, parse_base_url, request_path
 from modelport.upstream.dial import Tls
-from modelport.upstream.head import bearer, request_head
+from modelport.upstream.head import credential, request_head
 from modelport.upstream.peer import Peer
 from modelport.upstream.pool import Bucket, Exchange, Gate, Pool, PoolCounts, PoolLimits
 from modelport.upstream.proxies import Proxies
@@ -123,10 +123,15 @@ class Providers:
         yield b"user-agent", _USER_AGENT
         yield b"accept-encoding", b"identity"
         yield from headers
+        said = dict(headers)
         for name, value in offer.quirks.headers.items():
-            yield name.encode("latin-1", "replace"), value.encode("latin-1", "replace")
-        if offer.provider.auth == "bearer":
-            yield b"authorization", bearer(self._secret(offer.provider), f"provider `{offer.provider.id}`")
+            field = name.encode("latin-1", "replace"), value.encode("latin-1", "replace")
+            # A later field replaces an earlier one, but not a list that the dialect has taken the offer's own into.
+            if not said.get(field[0].lower(), b"").startswith(field[1] + b","):
+                yield field
+        provider = offer.provider
+        if provider.auth != "none":
+            yield credential(provider.auth, self._secret(provider), f"provider `{provider.id}`")
         if target.proxy is not None and not target.is_tls and target.proxy.authorization is not None:
             yield b"proxy-authorization", target.proxy.authorization.reveal().encode("ascii")
 
