@@ -58,6 +58,9 @@ class Storage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Literal["process", "power"],
         Meta(description="What a committed charge survives: the death of the process, or loss of power too (slower)."),
     ] = "process"
+    response_days: Annotated[
+        Positive, Meta(description="How many days a response is kept that was made with `store: true`.")
+    ] = 30.0
 
 
 class Money(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,7 +107,7 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     threads: Annotated[
         Count | None, Meta(description="CPU threads of each local model; default: all cores but one.")
     ] = None
-    resident: Annotated[Count, Meta(description="Local models kept in memory at the same time.")] = 2
+    resident: Annotated[Count, Meta(description="Local models kept in memory at the same time.")] = 3
     idle_s: Annotated[Positive, Meta(description="How long an unused local model stays in memory.")] = 1800.0
 
 

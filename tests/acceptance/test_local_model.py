@@ -1,13 +1,15 @@
-"""A real model answers through the gateway, priced and on the ledger."""
+"""A real model answers through the gateway in every format of conversations, priced and on the ledger."""
 
 import json
 import subprocess
 from collections.abc import Iterator
 from typing import Any
 
+import openai
 import pytest
 import requests
-from openai import OpenAI
+from anthropic import Anthropic
+from openai import AzureOpenAI, OpenAI
 
 from tests.acceptance.conftest import Site
 
@@ -172,3 +174,242 @@ def test_an_answer_by_a_schema_holds_it(client: OpenAI) -> None:
 def test_a_call_without_max_tokens_ends(client: OpenAI) -> None:
     answer = client.chat.completions.create(model=MODEL, messages=QUESTION, temperature=0)
     assert answer.choices[0].finish_reason in ("stop", "length")
+
+
+FORECAST: dict[str, Any] = {
+    "name": "forecast",
+    "description": "Tells the weather of a city",
+    "parameters": {
+        "type": "object",
+        "properties": {
+            "city": {"type": "string", "enum": ["Paris", "Rome"]},
+            "days": {"type": "integer", "maximum": 3},
+        },
+        "required": ["city", "days"],
+        "additionalProperties": False,
+    },
+}
+TOOLS: list[Any] = [{"type": "function", "function": FORECAST}, {"type": "function", "function": {"name": "now"}}]
+NAMED: Any = {"type": "function", "function": {"name": "forecast"}}
+
+
+def check_arguments(arguments: str) -> None:
+    told = json.loads(arguments)
+    assert told.keys() == {"city", "days"}
+    assert told["city"] in ("Paris", "Rome")
+    assert told["days"] <= 3
+
+
+def test_a_forced_function_is_called_with_arguments_that_fit(client: OpenAI) -> None:
+    answer = client.chat.completions.create(
+        model=MODEL, messages=QUESTION, tools=TOOLS, tool_choice=NAMED, max_tokens=100, temperature=0
+    )
+    (choice,) = answer.choices
+    assert (choice.finish_reason, choice.message.content) == ("tool_calls", None)
+    (call,) = choice.message.tool_calls or ()
+    assert call.type == "function"
+    assert call.function.name == "forecast"
+    check_arguments(call.function.arguments)
+
+    result: list[Any] = [choice.message, {"role": "tool", "tool_call_id": call.id, "content": "17 degrees"}]
+    after = client.chat.completions.create(
+        model=MODEL, messages=[*QUESTION, *result], tools=TOOLS, max_tokens=24, temperature=0
+    )
+    assert after.choices[0].message.content
+    assert not after.choices[0].message.tool_calls
+
+
+def test_a_forced_function_streams(client: OpenAI) -> None:
+    with client.chat.completions.stream(
+        model=MODEL, messages=QUESTION, tools=TOOLS, tool_choice=NAMED, max_tokens=100, temperature=0
+    ) as stream:
+        answer = stream.get_final_completion()
+    (call,) = answer.choices[0].message.tool_calls or ()
+    assert (answer.choices[0].finish_reason, call.function.name) == ("tool_calls", "forecast")
+    check_arguments(call.function.arguments)
+
+
+@pytest.fixture
+def claude(local_site: Site) -> Iterator[Anthropic]:
+    with Anthropic(base_url=local_site.url, api_key=local_site.key, max_retries=0, timeout=WITHIN_S) as client:
+        yield client
+
+
+PLAIN: Any = {"temperature": 0}
+"""What the newest client of Anthropic's has no argument for."""
+CLAUDE_TOOL: Any = {"name": "forecast", "input_schema": FORECAST["parameters"]}
+RESPONSES_TOOL: Any = {"type": "function", "strict": True, **FORECAST}
+ASKED = "What is the weather in Paris?"
+STREAMED = pytest.mark.parametrize("is_streaming", [False, True], ids=["whole", "streamed"])
+
+
+def through_messages(client: Anthropic, *, is_streaming: bool, **asked: Any) -> Any:
+    asked = {"model": MODEL, "messages": QUESTION, "max_tokens": 100, "extra_body": PLAIN, **asked}
+    if not is_streaming:
+        return client.messages.create(**asked)
+    with client.messages.stream(**asked) as stream:
+        return stream.get_final_message()
+
+
+def through_responses(client: OpenAI, *, is_streaming: bool, **asked: Any) -> Any:
+    asked = {"model": MODEL, "input": ASKED, "max_output_tokens": 100, "temperature": 0, **asked}
+    if not is_streaming:
+        return client.responses.create(**asked)
+    with client.responses.stream(**asked) as stream:
+        return stream.get_final_response()
+
+
+def check_booked(site: Site, inference_id: str, tokens: int) -> int:
+    """Check that a call is on the ledger with the tokens that its caller was told; return what it cost."""
+    row = row_of(site, inference_id)
+    assert (row["status"], row["billing_status"], row["usage_source"]) == ("succeeded", "charged", "provider")
+    assert sum(json.loads(row["usage"]).values()) == tokens
+    (entry,) = entries_of(site, inference_id)
+    assert entry["credits"] == row["charged_credits"] > 0
+    return entry["credits"]
+
+
+@STREAMED
+def test_messages_call_a_forced_tool(local_site: Site, claude: Anthropic, is_streaming: bool) -> None:
+    forced: Any = {"type": "tool", "name": "forecast"}
+    answer = through_messages(claude, is_streaming=is_streaming, tools=[CLAUDE_TOOL], tool_choice=forced)
+    (called,) = answer.content
+    assert (answer.stop_reason, called.type, called.name) == ("tool_use", "tool_use", "forecast")
+    check_arguments(json.dumps(called.input))
+    usage = answer.usage
+    tokens = usage.input_tokens + (usage.cache_read_input_tokens or 0) + usage.output_tokens
+    cost = check_booked(local_site, answer.id.removeprefix("msg_"), tokens)
+    if not is_streaming:
+        assert answer.model_extra["meta"]["usage"]["credits_used"] == cost
+
+
+@STREAMED
+def test_responses_call_a_forced_tool(local_site: Site, client: OpenAI, is_streaming: bool) -> None:
+    answer = through_responses(client, is_streaming=is_streaming, tools=[RESPONSES_TOOL], tool_choice="required")
+    (called,) = answer.output
+    assert (answer.status, called.type, called.name) == ("completed", "function_call", "forecast")
+    check_arguments(called.arguments)
+    cost = check_booked(local_site, answer.id.removeprefix("resp_"), answer.usage.total_tokens)
+    assert answer.model_extra["meta"]["usage"]["credits_used"] == cost
+
+
+@STREAMED
+def test_messages_hold_a_schema(claude: Anthropic, is_streaming: bool) -> None:
+    held: Any = {"format": {"type": "json_schema", "schema": FORECAST["parameters"]}}
+    answer = through_messages(claude, is_streaming=is_streaming, output_config=held)
+    check_arguments("".join(block.text for block in answer.content))
+    assert answer.stop_reason == "end_turn"
+
+
+@STREAMED
+def test_responses_hold_a_schema(client: OpenAI, is_streaming: bool) -> None:
+    schema = {"type": "json_schema", "name": "forecast", "schema": FORECAST["parameters"], "strict": True}
+    answer = through_responses(client, is_streaming=is_streaming, text={"format": schema})
+    check_arguments(answer.output_text)
+    assert answer.status == "completed"
+
+
+def test_a_streamed_answer_holds_a_schema_in_chat(client: OpenAI) -> None:
+    schema: Any = {"name": "forecast", "schema": FORECAST["parameters"], "strict": True}
+    held: Any = {"type": "json_schema", "json_schema": schema}
+    with client.chat.completions.stream(
+        model=MODEL, messages=QUESTION, response_format=held, max_tokens=60, temperature=0
+    ) as stream:
+        answer = stream.get_final_completion()
+    check_arguments(answer.choices[0].message.content or "")
+
+
+def test_what_no_sampler_can_hold_is_an_error_that_costs_nothing(local_site: Site, client: OpenAI) -> None:
+    before = local_site.balance()
+    distinct = {"type": "array", "minItems": 3, "maxItems": 3, "uniqueItems": True, "items": {"enum": [1, 2]}}
+    held: Any = {"type": "json_schema", "json_schema": {"name": "three_of_two", "schema": distinct}}
+    with pytest.raises(openai.InternalServerError, match="does not hold its schema"):
+        client.chat.completions.create(model=MODEL, messages=QUESTION, response_format=held, max_tokens=60)
+    assert local_site.balance() == before
+
+
+def test_an_answer_goes_on_from_its_beginning(client: OpenAI) -> None:
+    begun: Any = {"role": "assistant", "content": "The capital city of France is", "prefix": True}
+    answer = client.chat.completions.create(model=MODEL, messages=[*QUESTION, begun], max_tokens=8, temperature=0)
+    said = answer.choices[0].message.content or ""
+    assert said.startswith(" Paris")
+
+
+def test_a_field_that_no_local_model_knows_is_named(client: OpenAI) -> None:
+    raw = client.chat.completions.with_raw_response.create(
+        model=MODEL, messages=QUESTION, max_tokens=4, reasoning_effort="low", user="ada"
+    )
+    assert raw.parse().choices[0].message.content
+    assert set(raw.headers["x-modelport-dropped-params"].split(",")) == {"reasoning_effort", "user"}
+
+
+def test_completions_answer_a_prompt_whole_and_streamed(local_site: Site, client: OpenAI) -> None:
+    raw = client.completions.with_raw_response.create(
+        model=MODEL, prompt="What is the capital of France?", max_tokens=12, temperature=0
+    )
+    answer = raw.parse()
+    assert "Paris" in answer.choices[0].text
+    assert answer.usage is not None
+    check_booked(local_site, raw.headers["x-inference-id"], answer.usage.total_tokens)
+
+    *chunks, last = client.completions.create(
+        model=MODEL, prompt="What is the capital of France?", max_tokens=12, temperature=0, stream=True
+    )
+    assert "".join(chunk.choices[0].text for chunk in chunks) == answer.choices[0].text
+    assert last.usage is not None
+    assert last.model_extra is not None
+    assert last.usage.total_tokens == answer.usage.total_tokens
+    assert last.model_extra["meta"]["usage"]["credits_used"] > 0
+
+
+def test_a_suffix_needs_a_model_that_fills_in_the_middle(client: OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError) as refused:
+        client.completions.create(model=MODEL, prompt="def add(a, b):", suffix="return c", max_tokens=8)
+    assert refused.value.code == "cannot_fill"
+
+
+def test_tokens_are_counted_for_nothing(local_site: Site, claude: Anthropic) -> None:
+    before = (local_site.balance(), local_site.gateway.rows("SELECT COUNT(*) FROM requests"))
+    few = claude.messages.count_tokens(model=MODEL, messages=QUESTION).input_tokens
+    many = claude.messages.count_tokens(model=MODEL, messages=QUESTION, system="Be brief. " * 50).input_tokens
+    assert 0 < few < many
+    assert (local_site.balance(), local_site.gateway.rows("SELECT COUNT(*) FROM requests")) == before
+
+
+def test_a_kept_response_is_gone_on_from_until_it_is_deleted(client: OpenAI) -> None:
+    first = client.responses.create(
+        model=MODEL, input="My name is Ada.", store=True, max_output_tokens=16, temperature=0
+    )
+    assert client.responses.retrieve(first.id).output_text == first.output_text != ""
+    second = client.responses.create(
+        model=MODEL, input="What is my name?", previous_response_id=first.id, max_output_tokens=16, temperature=0
+    )
+    assert "Ada" in second.output_text
+    assert second.previous_response_id == first.id
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(second.id)
+
+    client.responses.delete(first.id)
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(first.id)
+    with pytest.raises(openai.BadRequestError, match="previous_response_id"):
+        client.responses.create(model=MODEL, input="And now?", previous_response_id=first.id)
+
+
+def test_a_streamed_response_is_kept_before_its_end_is_sent(client: OpenAI) -> None:
+    *_, last = client.responses.create(
+        model=MODEL, input="Name a port.", store=True, stream=True, max_output_tokens=16, temperature=0
+    )
+    assert last.type in ("response.completed", "response.incomplete")
+    kept = client.responses.retrieve(last.response.id)
+    assert kept.output_text == last.response.output_text != ""
+    assert kept.model_extra is not None
+    assert kept.model_extra["meta"]["usage"]["credits_used"] > 0
+
+
+def test_a_client_of_azure_names_the_model_in_the_path(local_site: Site) -> None:
+    with AzureOpenAI(
+        azure_endpoint=local_site.url, api_key=local_site.key, api_version="2025-01-01", max_retries=0
+    ) as client:
+        answer = client.chat.completions.create(model=MODEL, messages=QUESTION, max_tokens=12, temperature=0)
+    assert "Paris" in (answer.choices[0].message.content or "")

@@ -5,14 +5,15 @@ import sys
 from pathlib import Path
 
 from modelport.engines.engine import EngineSettings
-from modelport.engines.supervisor import ENGINE, Engines
+from modelport.engines.entries import CHAT
+from modelport.engines.supervisor import Engines
 from modelport.engines.weights import WeightsStore
 
 
 async def main(folder: str, weights_id: str) -> None:
     settings = EngineSettings(context_tokens=256, slots=1)
     async with Engines(WeightsStore(Path(folder)), settings) as engines:
-        async with engines.lease(ENGINE, weights_id) as socket:
+        async with engines.lease(CHAT, weights_id) as socket:
             sys.stdout.write(f"{socket}\n")
             sys.stdout.flush()
         await asyncio.Event().wait()

@@ -284,6 +284,149 @@ def test_a_connection_is_good_for_more_than_one_call_after_a_stream_too(engine: 
             assert status == 200
 
 
+CITY = {
+    "$defs": {"city": {"type": "string", "enum": ["Paris", "Rome"]}},
+    "type": "object",
+    "properties": {"city": {"$ref": "#/$defs/city"}, "days": {"type": "integer", "minimum": 1, "maximum": 3}},
+    "required": ["city", "days"],
+    "additionalProperties": False,
+}
+FORECAST = {"type": "function", "function": {"name": "forecast", "description": "Weather", "parameters": CITY}}
+NOW = {"type": "function", "function": {"name": "now", "description": "Tells the time"}}
+SHELL = {"type": "custom", "custom": {"name": "shell", "description": "Runs a command"}}
+
+
+def check_city(text: str) -> None:
+    told = json.loads(text)
+    assert told.keys() == {"city", "days"}
+    assert told["city"] in ("Paris", "Rome")
+    assert told["days"] in (1, 2, 3)
+
+
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "forecast"}}])
+@pytest.mark.parametrize("temperature", [0, 2])
+def test_a_forced_call_is_made_and_its_arguments_hold(engine: Child, choice: object, temperature: float) -> None:
+    tools = [FORECAST] if choice == "required" else [NOW, FORECAST]
+    answer = engine.ask(tools=tools, tool_choice=choice, max_tokens=100, temperature=temperature, seed=1)
+    (told,) = answer["choices"]
+    assert (told["finish_reason"], told["message"]["content"]) == ("tool_calls", None)
+    (call,) = told["message"]["tool_calls"]
+    assert (call["type"], call["function"]["name"]) == ("function", "forecast")
+    assert call["id"].startswith("call_")
+    check_city(call["function"]["arguments"])
+
+
+def test_a_forced_call_streams_its_name_first_and_then_its_arguments(engine: Child) -> None:
+    asked = {"tools": [NOW, FORECAST], "tool_choice": {"type": "function", "function": {"name": "forecast"}}}
+    events = engine.events(**asked, max_tokens=100, stream_options={"include_usage": True})
+    deltas = [event["choices"][0]["delta"] for event in events[:-1]]
+    assert deltas[0] == {"role": "assistant", "content": None}
+    (first,), *rest = [delta["tool_calls"] for delta in deltas if "tool_calls" in delta]
+    assert (first["index"], first["type"], first["function"]) == (0, "function", {"name": "forecast", "arguments": ""})
+    check_city("".join(entry["function"]["arguments"] for (entry,) in rest))
+    assert events[-2]["choices"][0] == {"index": 0, "finish_reason": "tool_calls", "delta": {}}
+    assert events[-1]["usage"]["completion_tokens"] > 0
+
+
+def test_a_forced_call_that_is_cut_ends_for_its_length(engine: Child) -> None:
+    for tokens in (1, 12):
+        told = engine.ask(tools=[FORECAST], tool_choice="required", max_tokens=tokens)["choices"][0]
+        assert told["finish_reason"] == "length"
+        for call in told["message"].get("tool_calls", []):
+            with pytest.raises(json.JSONDecodeError):
+                json.loads(call["function"]["arguments"])
+
+
+def test_a_custom_tool_is_called_with_a_text(engine: Child) -> None:
+    told = engine.ask(tools=[SHELL], tool_choice="required", max_tokens=48, stop=None)["choices"][0]
+    (call,) = told["message"]["tool_calls"]
+    assert (call["type"], call["custom"]["name"]) == ("custom", "shell")
+    assert isinstance(call["custom"]["input"], str)
+
+
+def test_a_model_that_may_choose_answers_a_greeting_in_words(engine: Child) -> None:
+    for choice in ("auto", "none", None):
+        told = engine.ask(tools=[FORECAST, NOW], tool_choice=choice)["choices"][0]
+        assert told["message"]["content"]
+        assert "tool_calls" not in told["message"]
+
+
+def test_the_result_of_a_call_is_read(engine: Child) -> None:
+    arguments = '{"city":"Rome","days":1}'
+    call = {"id": "call_1", "type": "function", "function": {"name": "forecast", "arguments": arguments}}
+    messages = [
+        {"role": "user", "content": "What is the temperature in Rome?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "17 degrees and sunny"},
+    ]
+    assert "17" in content(engine.ask(messages=messages, tools=[FORECAST], max_tokens=40))
+
+
+@pytest.mark.parametrize("is_streaming", [False, True])
+def test_json_under_a_schema_holds_it(engine: Child, is_streaming: bool) -> None:
+    wanted = {"type": "json_schema", "json_schema": {"name": "city", "schema": CITY}}
+    if is_streaming:
+        deltas = [event["choices"][0]["delta"] for event in engine.events(response_format=wanted, max_tokens=60)]
+        check_city("".join(delta.get("content") or "" for delta in deltas))
+    else:
+        check_city(content(engine.ask(response_format=wanted, max_tokens=60)))
+
+
+def test_json_that_is_cut_says_so(engine: Child) -> None:
+    wanted = {"type": "json_schema", "json_schema": {"name": "city", "schema": CITY}}
+    told = engine.ask(response_format=wanted, max_tokens=3)["choices"][0]
+    assert told["finish_reason"] == "length"
+    assert told["message"]["content"].startswith("{")
+
+
+@pytest.mark.parametrize("schema", [{"$ref": "#/$defs/none"}, {"type": "strong"}])
+def test_a_schema_that_is_none_is_refused(engine: Child, schema: object) -> None:
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    status, error = engine.refused(response_format=wanted)
+    assert (status, error["param"]) == (400, "response_format.json_schema.schema")
+
+
+def test_a_schema_that_the_sampler_cannot_hold_is_never_passed_off_as_held(engine: Child) -> None:
+    schema = {"type": "array", "items": {"const": 7}, "minItems": 2, "uniqueItems": True}
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    status, error = engine.refused(response_format=wanted, max_tokens=60, temperature=2, seed=3)
+    assert (status, error["code"]) == (502, "schema_not_held")
+
+
+@pytest.mark.parametrize("beginning", ["The capital of Fr", "  - ", "x\n\n"])
+def test_an_answer_goes_on_from_its_beginning_without_repeating_it(engine: Child, beginning: str) -> None:
+    messages = [
+        {"role": "user", "content": "What is the capital of France?"},
+        {"role": "assistant", "content": beginning, "prefix": True},
+    ]
+    whole = content(engine.ask(messages=messages))
+    assert not whole.startswith(beginning)
+    deltas = [event["choices"][0]["delta"] for event in engine.events(messages=messages)]
+    assert "".join(delta.get("content") or "" for delta in deltas) == whole
+
+
+def test_a_text_is_completed_in_the_older_shape(engine: Child) -> None:
+    with closing(Connection(engine.socket)) as connection:
+        call = {"prompt": "One, two, three,", "max_tokens": 4, "temperature": 0, "n": 2}
+        connection.request("POST", "/completions", json.dumps(call))
+        told = json.loads(connection.getresponse().read())
+        assert (told["object"], told["model"]) == ("text_completion", SMALL)
+        assert "four" in told["choices"][1]["text"]
+        assert told["usage"]["completion_tokens"] == 8
+        connection.request("POST", "/completions", json.dumps({**call, "n": 1, "stream": True}))
+        *events, done, _ = connection.getresponse().read().decode().split("\n\n")
+    pieces = [json.loads(event.removeprefix("data: "))["choices"][0]["text"] for event in events]
+    assert ("".join(pieces), done) == (told["choices"][0]["text"], "data: [DONE]")
+
+
+def test_a_model_without_marks_for_it_does_not_fill_in_the_middle(engine: Child) -> None:
+    with closing(Connection(engine.socket)) as connection:
+        connection.request("POST", "/completions", json.dumps({"prompt": "def f():", "suffix": "return x"}))
+        answer = connection.getresponse()
+        assert answer.status == 400
+        assert json.loads(answer.read())["error"]["param"] == "suffix"
+
+
 @pytest.mark.parametrize("is_streaming", [False, True])
 def test_leaving_frees_the_slots(engine: Child, is_streaming: bool) -> None:
     body = json.dumps({"messages": LONG, "max_tokens": 400, "stream": is_streaming, "ignore_eos": True})

@@ -2,14 +2,12 @@ import json
 
 import pytest
 
+from modelport.engines.calls import choice_call, read_call
+from modelport.engines.refusals import Refusal, error_body
 from modelport.engines.shapes import (
     Chunks,
-    Refusal,
-    choice_call,
-    error_body,
     joined_reply,
     read_answer,
-    read_call,
     refusal_of,
 )
 

@@ -9,8 +9,9 @@ import pytest
 
 from modelport.engines.child import Launch
 from modelport.engines.engine import EngineSettings
+from modelport.engines.entries import CHAT, EMBEDDINGS
 from modelport.engines.machine import Machine
-from modelport.engines.supervisor import ENGINE, Engines
+from modelport.engines.supervisor import Engines
 from modelport.engines.weights import WeightsStore
 from modelport.serving.ports import ProviderBusy, ProviderUnavailable
 from tests.engines.made import CONTENT, weights
@@ -78,7 +79,7 @@ def is_gone(pid: int) -> bool:
 
 async def test_callers_at_once_share_one_start_and_the_child_stays_for_the_next(site: Site) -> None:
     async def call(engines: Engines) -> bytes:
-        async with engines.lease(ENGINE, "tiny") as socket:
+        async with engines.lease(CHAT, "tiny") as socket:
             return await ask(socket)
 
     async with site.engines() as engines:
@@ -90,7 +91,7 @@ async def test_callers_at_once_share_one_start_and_the_child_stays_for_the_next(
 
 async def test_leaving_ends_every_child_and_removes_the_sockets(site: Site) -> None:
     async with site.engines() as engines:
-        async with engines.lease(ENGINE, "tiny") as socket:
+        async with engines.lease(CHAT, "tiny") as socket:
             folder = Path(socket).parent
             assert folder.stat().st_mode & 0o777 == 0o700
             assert len(socket.encode()) <= 103
@@ -127,10 +128,29 @@ async def test_a_machine_without_the_library_is_told_what_to_install(site: Site)
             await engines.preload("tiny")
 
 
-@pytest.mark.parametrize(("name", "weights_id"), [("other", "tiny"), (ENGINE, "nope")])
+async def test_a_machine_without_the_extra_is_told_what_to_install(site: Site) -> None:
+    entry = weights(CONTENT, id="vectors", file="vectors.onnx", engine=EMBEDDINGS)
+    store = WeightsStore(site.starts.parent / "weights", (entry,))
+    async with Engines(store, machine=FIT, command=site.command) as engines:
+        with pytest.raises(ProviderUnavailable, match=r"pip install 'modelport\[embeddings\]'"):
+            await engines.preload("vectors")
+
+
+async def test_old_processors_and_a_missing_xllamacpp_do_not_keep_embeddings_from_running(site: Site) -> None:
+    entry = weights(CONTENT, id="vectors", file="vectors.onnx", engine=EMBEDDINGS)
+    store = WeightsStore(site.starts.parent / "weights", (entry,))
+    own = site.starts.parent / "tiny.gguf"
+    await asyncio.to_thread(store.pull, "vectors", file=own)
+    machine = Machine(("avx2",), None, 1, has_openmp=False, embeddings_version="1")
+    async with Engines(store, machine=machine, command=site.command) as engines:
+        await engines.preload("vectors")
+        assert [(state.library, state.obstacle) for state in engines.describe()] == [("onnxruntime 1", None)]
+
+
+@pytest.mark.parametrize(("name", "weights_id"), [("other", "tiny"), (CHAT, "nope"), (EMBEDDINGS, "tiny")])
 async def test_an_engine_nobody_knows_is_refused(site: Site, name: str, weights_id: str) -> None:
     async with site.engines() as engines:
-        with pytest.raises(ProviderUnavailable, match="There "):
+        with pytest.raises(ProviderUnavailable, match=r"There |are for the engine 'llama'"):
             async with engines.lease(name, weights_id):
                 pytest.fail("there is no such engine")
 
@@ -139,10 +159,10 @@ async def test_calls_beyond_slots_and_queue_are_refused_and_those_in_the_queue_s
     async with site.engines(slots=1, queue=1) as engines:
 
         async def call() -> bytes:
-            async with engines.lease(ENGINE, "tiny") as socket:
+            async with engines.lease(CHAT, "tiny") as socket:
                 return await ask(socket)
 
-        async with engines.lease(ENGINE, "tiny"):
+        async with engines.lease(CHAT, "tiny"):
             waiting = asyncio.create_task(call())
             await until(lambda: engines.describe()[0].waiting_calls == 1)
             with pytest.raises(ProviderBusy, match="its queue is full") as busy:
@@ -155,7 +175,7 @@ async def test_calls_beyond_slots_and_queue_are_refused_and_those_in_the_queue_s
 
 
 async def test_waiting_for_a_slot_is_bounded_and_leaving_the_queue_frees_it(site: Site) -> None:
-    async with site.engines(slots=1, queue=1, queue_wait_s=0.05) as engines, engines.lease(ENGINE, "tiny"):
+    async with site.engines(slots=1, queue=1, queue_wait_s=0.05) as engines, engines.lease(CHAT, "tiny"):
         for _ in range(2):
             with pytest.raises(ProviderBusy, match="no slot came free"):
                 await engines.preload("tiny")
@@ -163,12 +183,12 @@ async def test_waiting_for_a_slot_is_bounded_and_leaving_the_queue_frees_it(site
 
 async def test_a_child_that_dies_cuts_its_calls_and_another_takes_its_place(site: Site) -> None:
     async with site.engines() as engines:
-        async with engines.lease(ENGINE, "tiny") as socket:
+        async with engines.lease(CHAT, "tiny") as socket:
             in_flight = asyncio.create_task(ask(socket, "/never"))
             assert await ask(socket, "/die") == b""
             assert await in_flight == b""
         await until(lambda: len(site.pids()) == 2)  # without waiting for a call
-        async with engines.lease(ENGINE, "tiny") as socket:
+        async with engines.lease(CHAT, "tiny") as socket:
             assert (await ask(socket)).endswith(b"ok")
         assert len(site.pids()) == 2
 
@@ -204,7 +224,7 @@ async def test_a_caller_who_leaves_during_the_start_does_not_stop_it(site: Site)
 async def test_the_engine_idle_longest_makes_room_and_one_in_use_does_not(site: Site) -> None:
     async with site.engines(resident=1) as engines:
         await engines.preload("tiny")
-        async with engines.lease(ENGINE, "other") as socket:
+        async with engines.lease(CHAT, "other") as socket:
             assert is_gone(site.pids()[0])
             with pytest.raises(ProviderBusy, match=r"engine\.resident"):
                 await engines.preload("tiny")

@@ -86,7 +86,7 @@ def _facts(model: Model) -> tuple[tuple[str, str], ...]:
 def _show_offers(loaded: Catalogue, model: Model) -> None:
     for offer in loaded.offers(model.id):
         provider = offer.provider
-        needs = f"needs {provider.secret_env}" if provider.secret_env else "needs no key"
+        needs = f"needs {' and '.join(provider.variables)}" if provider.variables else "needs no key"
         click.echo(f"sold by       {provider.id} ({provider.name}) as {offer.upstream}: {_price(offer)}, {needs}")
         rates = offer.rates_at(_now_ms())
         if rates is not None and rates.source:

@@ -123,7 +123,7 @@ def _database(settings: Settings) -> Finding:
 def _local_models(states: Iterable[EngineState]) -> Iterator[Finding]:
     for state in states:
         if state.obstacle is None:
-            yield Finding("local models", state.weights_id, "ok", f"ready, on xllamacpp {state.library_version}")
+            yield Finding("local models", state.weights_id, "ok", f"ready, on {state.library}")
         else:
             yield Finding("local models", state.weights_id, "missing", state.obstacle)
 
@@ -131,23 +131,26 @@ def _local_models(states: Iterable[EngineState]) -> Iterator[Finding]:
 def _providers(catalogue: Catalogue) -> Iterator[Finding]:
     router = router_for(catalogue)
     for provider in catalogue.providers():
-        if provider.secret_env is None:
+        variables = " and ".join(provider.variables)
+        if not provider.variables:
             yield Finding("providers", provider.name, "ok", f"needs no credential, at {provider.base_url}")
         elif router.is_configured(provider.id):
-            yield Finding("providers", provider.name, "ok", f"{provider.secret_env} is set")
+            yield Finding(
+                "providers", provider.name, "ok", f"{variables} {'is' if len(provider.variables) == 1 else 'are'} set"
+            )
         else:
-            yield Finding("providers", provider.name, "missing", f"set {provider.secret_env}")
+            yield Finding("providers", provider.name, "missing", f"set {variables}")
 
 
 def _models(catalogue: Catalogue, ready: frozenset[str]) -> Iterator[Finding]:
-    """Say who would serve each model; an engine of ours only where its weights are `ready`."""
+    """Say who would serve each model that somebody here sells; an engine of ours only where its weights are `ready`."""
     router = router_for(catalogue)
+    unserved = 0
     for model in catalogue.models():
         try:
             plan = router.plan(model, None, SystemClock().now_ms())
-        except Unserved as problem:
-            wanted = " or ".join(setting.env for setting in problem.settings)
-            yield Finding("models", model.id, "missing", f"set {wanted}" if wanted else "add your own engine")
+        except Unserved:
+            unserved += 1
             continue
         except Problem as problem:
             yield Finding("models", model.id, "missing", problem.message)
@@ -158,3 +161,6 @@ def _models(catalogue: Catalogue, ready: frozenset[str]) -> Iterator[Finding]:
         else:
             wanted = plan.offers[0][0].upstream
             yield Finding("models", model.id, "missing", f"see the local model {wanted} above")
+    if unserved:
+        told = "wait for a provider: `modelport explain MODEL` says which setting serves it"
+        yield Finding("models", f"{unserved} more", "missing", told)

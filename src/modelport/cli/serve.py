@@ -2,28 +2,33 @@
 
 import asyncio
 import logging
+import shutil
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 import msgspec
 
-from modelport.bootstrap import load_catalogue, office, run, usable_folder
+from modelport.bootstrap import load_catalogue, office, run, usable_folder, weights_store
 from modelport.cli.accounts import USD
 from modelport.cli.models import pull_with_progress
 from modelport.core.credits import Credits, usd_text
 from modelport.core.errors import Problem
-from modelport.engines.entries import UnknownWeights
+from modelport.engines.entries import EMBEDDINGS, UnknownWeights
+from modelport.engines.machine import this_machine
 from modelport.settings import Settings, SettingsInvalid, unknown_variables
 
 FIRST_ACCOUNT = "default"
+EMBEDDINGS_MODEL = "all-minilm-l6-v2"
+"""The weights of the local embeddings model."""
 
 
 @click.command()
 @click.option("--host", default=None, help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port; 0 picks a free one.  [default: 8080]")
 @click.option("--preload", is_flag=True, help="Load the default local model at start, not on its first call.")
-@click.option("--first-run", is_flag=True, help="Fetch the default model and make an account with keys if none exist.")
+@click.option("--first-run", is_flag=True, help="Fetch the local models and make an account with keys, where missing.")
 @click.pass_obj
 def serve(settings: Settings, host: str | None, port: int | None, preload: bool, first_run: bool) -> None:
     """Start the gateway. Ctrl-C lets calls in flight end, then stops."""
@@ -77,6 +82,7 @@ def _prepare(settings: Settings) -> Callable[[str], None]:
         raise SettingsInvalid(f"setting 'engine.default_model': {problem.message}") from problem
     except Problem as problem:
         click.echo(f"The local model is not there: {problem.message}", err=True)
+    _fetch_embeddings(settings)
 
     def greet(address: str) -> None:
         made = _first_keys(settings, credit)
@@ -84,6 +90,16 @@ def _prepare(settings: Settings) -> Callable[[str], None]:
         sys.stdout.flush()
 
     return greet
+
+
+def _fetch_embeddings(settings: Settings) -> None:
+    """Fetch the small embeddings model too, where it can run."""
+    if this_machine().obstacle(EMBEDDINGS) is not None:
+        return
+    try:
+        pull_with_progress(settings, EMBEDDINGS_MODEL)
+    except Problem as problem:
+        click.echo(f"The local embeddings model is not there: {problem.message}", err=True)
 
 
 def _first_keys(settings: Settings, credit: Credits) -> tuple[str, str] | None:
@@ -99,10 +115,9 @@ def _first_keys(settings: Settings, credit: Credits) -> tuple[str, str] | None:
     return regular.reveal(), management.reveal()
 
 
-def _first_model(settings: Settings) -> str:
-    """Return the name under which callers ask for the default weights."""
+def _model_of(settings: Settings, weights: str) -> str:
+    """Return the name under which callers ask for weights."""
     catalogue = load_catalogue(settings)
-    weights = settings.engine.default_model
     offers = (offer for model in catalogue.models() for offer in catalogue.offers(model.id))
     return next(
         (one.model_id for one in offers if one.upstream == weights and one.provider.base_url.startswith("unix:")),
@@ -111,7 +126,7 @@ def _first_model(settings: Settings) -> str:
 
 
 def _welcome(address: str, settings: Settings, made: tuple[str, str] | None) -> str:
-    data_dir, model = settings.data_dir, _first_model(settings)
+    model = _model_of(settings, settings.engine.default_model)
     key = made[0] if made else "$MODELPORT_KEY"
     curl = (
         f"curl {address}/v1/chat/completions -i \\\n"
@@ -120,11 +135,38 @@ def _welcome(address: str, settings: Settings, made: tuple[str, str] | None) -> 
         f'  -d \'{{"model": "{model}", "max_tokens": 64, "temperature": 0,\n'
         '       "messages": [{"role": "user", "content": "What is the capital of France?"}]}\''
     )
+    parts = [
+        _places(address, settings),
+        _keys_shown(settings, made),
+        f"Try it:\n\n{curl}",
+        _more(address, settings),
+        f"Data: {settings.data_dir}\nStop: Ctrl-C",
+    ]
+    return "\n" + "\n\n".join(parts) + "\n"
+
+
+def _keys_shown(settings: Settings, made: tuple[str, str] | None) -> str:
     if made:
-        shown = f"Your keys, shown only now:\n  regular     {made[0]}\n  management  {made[1]}  (manages keys)"
-    else:
-        shown = (
-            "Your keys were shown at the first start; make another:\n"
-            f"  modelport keys create --account {FIRST_ACCOUNT} --data-dir {data_dir}"
-        )
-    return f"\n{_places(address, settings)}\n\n{shown}\n\nTry it:\n\n{curl}\n\nData: {data_dir}\nStop: Ctrl-C\n"
+        return f"Your keys, shown only now:\n  regular     {made[0]}\n  management  {made[1]}  (manages keys)"
+    return (
+        "Your keys were shown at the first start; make another:\n"
+        f"  {_own_name()} keys create --account {FIRST_ACCOUNT} --data-dir {settings.data_dir}"
+    )
+
+
+def _own_name() -> str:
+    """Say how this command is called in the terminal that it was started from."""
+    started = Path(sys.argv[0])
+    return str(started) if started.name == "modelport" and shutil.which("modelport") is None else "modelport"
+
+
+def _more(address: str, settings: Settings) -> str:
+    """Say where else the same key is good."""
+    lines = [
+        "The same key and model answer in every format:",
+        f"  OpenAI SDK     base URL {address}/v1, also for /v1/responses",
+        f"  Anthropic SDK  base URL {address}",
+    ]
+    if weights_store(settings).path(EMBEDDINGS_MODEL) is not None:
+        lines.append(f"  Embeddings     /v1/embeddings, model {_model_of(settings, EMBEDDINGS_MODEL)}")
+    return "\n".join([*lines, f"  All models     {address}/v1/models"])

@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from modelport.core.errors import Problem
 from modelport.engines import openmp
-from modelport.engines.entries import Weights
+from modelport.engines.entries import EMBEDDINGS, Weights
 
 TERM_WAIT_S = 3.0
 _HEALTH_POLL_S = 0.05
@@ -41,6 +41,11 @@ class EngineFailed(Problem):
     """A child ended, or did not answer in time, while it was being started."""
 
 
+def own_command(launch: Launch) -> Sequence[str]:
+    """Start the engine of ours that the weights are for."""
+    return embed_command(launch) if launch.entry.engine == EMBEDDINGS else llama_command(launch)
+
+
 def llama_command(launch: Launch) -> Sequence[str]:
     """Start our own chat engine."""
     sampling = launch.entry.sampling
@@ -58,10 +63,23 @@ def llama_command(launch: Launch) -> Sequence[str]:
         "top-k": sampling.top_k,
         "repeat-penalty": sampling.repeat_penalty,
     }
-    return (
-        *(sys.executable, "-P", "-m", "modelport.engines.llama"),
-        *(f"--{name}={value}" for name, value in options.items()),
-    )
+    return _python("modelport.engines.llama", options)
+
+
+def embed_command(launch: Launch) -> Sequence[str]:
+    """Start our own engine of embeddings."""
+    options = {
+        "socket": launch.socket,
+        "weights": launch.file,
+        "alias": launch.entry.id,
+        "threads": launch.threads,
+        "nice": launch.nice,
+    }
+    return _python("modelport.engines.embed", options)
+
+
+def _python(module: str, options: Mapping[str, object]) -> Sequence[str]:
+    return (sys.executable, "-P", "-m", module, *(f"--{name}={value}" for name, value in options.items()))
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -35,7 +35,7 @@ class EngineSettings:
     """Processors but one, when None."""
     context_tokens: int | None = None
     """Prompt and answer of one call; what the weights say, when None."""
-    resident: int = 2
+    resident: int = 3
     """Engines in memory at once."""
     idle_s: float = 1800.0
     """After this long without a call an engine is unloaded."""

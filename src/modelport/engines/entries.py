@@ -9,6 +9,8 @@ import msgspec
 from modelport.core.errors import Problem
 
 MEBIBYTE = 1 << 20
+CHAT = "llama"
+EMBEDDINGS = "embed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Weights:
     """The length of an answer to a call that names none."""
     memory_mib: int
     """What a loaded engine takes, about."""
+    engine: str = CHAT
+    """The NAME of `base_url = "unix:NAME"` that loads them."""
     is_default: bool = False
     sampling: Sampling = Sampling()
     wheels: tuple[WheelPart, ...] = ()

@@ -1,49 +1,58 @@
 """The address of an engine: an ASGI application that makes the server inside keep the OpenAI contract.
 
 It adds what that server lacks: usage summed over all choices, errors in OpenAI's shape with a status that says whose
-fault it is, a bound where a call names none, connections that stay open after a stream, and no timings.
+fault it is, a bound where a call names none, connections that stay open after a stream, no timings, functions and
+schemas that hold, and answers that go on from a beginning.
 """
 
-import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
-from contextlib import aclosing, suppress
+import secrets
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
 
-from modelport.engines.inner import Inner, InnerAnswer, InnerFailed
+from modelport.engines.asgi import Message, Receive, Send, read_body, send_refusal, send_stream, send_whole, unless_left
+from modelport.engines.calls import Call, choice_call, probe_call, read_call
+from modelport.engines.filling import (
+    MARKS,
+    FillCall,
+    FillChunks,
+    fill_choice,
+    joined_fill,
+    middle_prompt,
+    read_fill,
+    read_filled,
+    read_tokens,
+    tokenize_call,
+)
+from modelport.engines.inner import CHAT_PATH, COMPLETIONS_PATH, TOKENIZE_PATH, Inner, InnerAnswer, InnerFailed
+from modelport.engines.refusals import Refusal
 from modelport.engines.shapes import (
     Answer,
-    Call,
     Chunks,
-    Refusal,
-    choice_call,
-    error_body,
-    event_of,
+    Settling,
+    first_tokens,
     joined_reply,
     read_answer,
-    read_call,
     refusal_of,
+    settled_reply,
 )
+from modelport.engines.tools import CLEAR, FENCE, call_likelihood, is_fence_likely
 
 BODY_BYTES = 64 * 1024 * 1024
 EVENT_BYTES = 4 * 1024 * 1024
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
 _CHAT = ("/chat/completions", "/v1/chat/completions")
-_JSON = (b"content-type", b"application/json")
-_EVENTS = (b"content-type", b"text/event-stream")
+_COMPLETIONS = ("/completions", "/v1/completions")
 
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """Serves `/health` and chat completions."""
+    """Serves `/health`, chat completions and, in the older shape, completions that may fill in the middle."""
 
     inner: Inner
     output_tokens: int
     """The length of an answer to a call that names none."""
+    new_call_id: Callable[[], str] = lambda: f"call_{secrets.token_hex(12)}"
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -52,54 +61,101 @@ class Front:
         try:
             await self._route(scope["method"], scope["path"], receive, send)
         except Refusal as refusal:
-            await _send_whole(send, refusal.status, error_body(refusal))
+            await send_refusal(send, refusal)
 
     async def _route(self, method: str, path: str, receive: Receive, send: Send) -> None:
         if path == "/health":
-            await _send_whole(send, 200, b'{"status":"ok"}')
-        elif path not in _CHAT or method != "POST":
-            raise Refusal(404, f"There is no {method} {path} here.", "not_found")
+            await send_whole(send, 200, b'{"status":"ok"}')
+        elif path in _CHAT and method == "POST":
+            call = read_call(await read_body(receive, BODY_BYTES), self.output_tokens)
+            await unless_left(self._chat(call, send), receive)
+        elif path in _COMPLETIONS and method == "POST":
+            fill = read_fill(await read_body(receive, BODY_BYTES), self.output_tokens)
+            await unless_left(self._fill(fill, send), receive)
         else:
-            call = read_call(await _body(receive), self.output_tokens)
-            await _unless_left(self._chat(call, send), receive)
+            raise Refusal(404, f"There is no {method} {path} here.", "not_found")
 
     async def _chat(self, call: Call, send: Send) -> None:
+        if call.box.mode == "auto":
+            call = call.decided(is_calling=await self._wants_to_call(call))
         if call.is_streaming:
             async with aclosing(self._events(call)) as events:
-                await _send_stream(send, events)
+                await send_stream(send, events)
         else:
             replies = [await self._reply(call, index) for index in range(call.choices)]
-            await _send_whole(send, 200, joined_reply(replies))
+            await send_whole(send, 200, joined_reply(replies))
+
+    async def _wants_to_call(self, call: Call) -> bool:
+        """Look at how the model would begin: its words are only read again afterwards, not computed."""
+        first = first_tokens(await self._whole(CHAT_PATH, probe_call(call)))
+        after = None
+        if is_fence_likely(first):
+            after = first_tokens(await self._whole(CHAT_PATH, probe_call(call, FENCE)))
+        return call_likelihood(first, after) >= CLEAR
 
     async def _reply(self, call: Call, index: int) -> Answer:
+        answer = read_answer(await self._whole(CHAT_PATH, choice_call(call, index)), call)
+        return settled_reply(answer, call, self.new_call_id())
+
+    async def _events(self, call: Call) -> AsyncGenerator[bytes]:
+        """Yield the events of all choices, one choice after the other; raises `Refusal`."""
+        chunks = Chunks(is_calling=call.is_calling)
+        for index in range(call.choices):
+            settling = Settling(call, self.new_call_id())
+            async with aclosing(self._lines(CHAT_PATH, choice_call(call, index))) as lines:
+                async for data in lines:
+                    for chunk in settling.settled(read_answer(data, call)):
+                        if (event := chunks.shown(chunk, index)) is not None:
+                            yield event
+        if call.wants_usage and (event := chunks.usage()) is not None:
+            yield event
+
+    async def _fill(self, call: FillCall, send: Send) -> None:
+        prompt = await self._tokens(call.prompt)
+        if call.suffix:
+            marks = [await self._tokens(mark, is_mark=True) for mark in MARKS]
+            prompt = middle_prompt(marks, prompt, await self._tokens(call.suffix))
+        if call.is_streaming:
+            async with aclosing(self._fill_events(call, prompt)) as events:
+                await send_stream(send, events)
+        else:
+            bodies = [fill_choice(call, prompt, index) for index in range(call.choices)]
+            replies = [read_filled(await self._whole(COMPLETIONS_PATH, body)) for body in bodies]
+            await send_whole(send, 200, joined_fill(replies))
+
+    async def _fill_events(self, call: FillCall, prompt: Sequence[int]) -> AsyncGenerator[bytes]:
+        chunks = FillChunks()
+        for index in range(call.choices):
+            async with aclosing(self._lines(COMPLETIONS_PATH, fill_choice(call, prompt, index))) as lines:
+                async for data in lines:
+                    if (event := chunks.shown(read_filled(data), index)) is not None:
+                        yield event
+        if call.wants_usage and (event := chunks.usage()) is not None:
+            yield event
+
+    async def _tokens(self, text: str, *, is_mark: bool = False) -> list[int]:
+        return read_tokens(await self._whole(TOKENIZE_PATH, tokenize_call(text, is_mark=is_mark)))
+
+    async def _whole(self, path: str, body: bytes) -> bytes:
+        """Return the answer of the server inside; raises `Refusal` for an error of it."""
         try:
-            async with self.inner.ask(choice_call(call, index)) as answer:
+            async with self.inner.ask(path, body) as answer:
                 whole = await answer.body()
         except InnerFailed as problem:
             raise _failed(problem) from problem
         if answer.status != 200:
             raise refusal_of(answer.status, whole)
-        return read_answer(whole, call)
+        return whole
 
-    async def _events(self, call: Call) -> AsyncGenerator[bytes]:
-        """Yield the events of all choices, one choice after the other; raises `Refusal`."""
-        chunks = Chunks()
-        for index in range(call.choices):
-            async with aclosing(self._chunks(call, index)) as run:
-                async for chunk in run:
-                    if (event := chunks.shown(chunk, index)) is not None:
-                        yield event
-        if call.wants_usage and (event := chunks.usage()) is not None:
-            yield event
-
-    async def _chunks(self, call: Call, index: int) -> AsyncGenerator[Answer]:
+    async def _lines(self, path: str, body: bytes) -> AsyncGenerator[bytes]:
+        """Yield the data of each event of the server inside; raises `Refusal`."""
         try:
-            async with self.inner.ask(choice_call(call, index)) as answer:
+            async with self.inner.ask(path, body) as answer:
                 if answer.status != 200:
                     raise refusal_of(answer.status, await answer.body())
                 async with aclosing(_data(answer)) as lines:
                     async for data in lines:
-                        yield read_answer(data, call)
+                        yield data
         except InnerFailed as problem:
             raise _failed(problem) from problem
 
@@ -119,61 +175,6 @@ async def _data(answer: InnerAnswer) -> AsyncGenerator[bytes]:
                 if data:
                     yield data
     raise InnerFailed("the stream ended early")
-
-
-async def _unless_left(work: "Awaitable[None]", receive: Receive) -> None:
-    """Do the work, and stop it when the caller goes."""
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_left(receive))
-    try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        leaving.cancel()
-        if not working.done():
-            working.cancel()
-    with suppress(asyncio.CancelledError):
-        await working
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _body(receive: Receive) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if len(body) > BODY_BYTES:
-            raise Refusal(413, f"The body is larger than {BODY_BYTES} bytes.", "body_too_large")
-        if not message.get("more_body"):
-            return bytes(body)
-
-
-async def _send_whole(send: Send, status: int, body: bytes) -> None:
-    headers = [_JSON, (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _send_stream(send: Send, events: AsyncGenerator[bytes]) -> None:
-    """Send events; a refusal before the first is raised, a later one is an event, and then there is no `[DONE]`."""
-    first = await anext(events)
-    await send({"type": "http.response.start", "status": 200, "headers": [_EVENTS]})
-    try:
-        await _send_more(send, first)
-        async for event in events:
-            await _send_more(send, event)
-    except Refusal as refusal:
-        await _send_more(send, event_of(error_body(refusal)))
-    else:
-        await _send_more(send, event_of(b"[DONE]"))
-    await send({"type": "http.response.body", "body": b""})
-
-
-async def _send_more(send: Send, body: bytes) -> None:
-    await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
 def _failed(problem: InnerFailed) -> Refusal:

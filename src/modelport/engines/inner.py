@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 HEAD_BYTES = 64 * 1024
+CHAT_PATH = "/v1/chat/completions"
+COMPLETIONS_PATH = "/v1/completions"
+TOKENIZE_PATH = "/tokenize"
 _PIECE_BYTES = 64 * 1024
 
 
@@ -54,22 +57,22 @@ class Inner:
     secret: str
 
     @contextlib.asynccontextmanager
-    async def ask(self, body: bytes) -> AsyncGenerator[InnerAnswer]:
-        """Post a chat call; leaving the context ends the connection, and with it the work."""
+    async def ask(self, path: str, body: bytes) -> AsyncGenerator[InnerAnswer]:
+        """Post a call; leaving the context ends the connection, and with it the work."""
         try:
             reader, writer = await asyncio.open_unix_connection(self.socket, limit=HEAD_BYTES)
         except OSError as problem:
             raise InnerFailed(str(problem)) from problem
         try:
-            writer.write(self._head(len(body)))
+            writer.write(self._head(path, len(body)))
             writer.write(body)
             yield await _answer(reader)
         finally:
             writer.close()
 
-    def _head(self, length: int) -> bytes:
+    def _head(self, path: str, length: int) -> bytes:
         return (
-            "POST /v1/chat/completions HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n"
             f"Authorization: Bearer {self.secret}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
         ).encode("ascii")
 

@@ -1,29 +1,20 @@
 """The child process of a chat engine: `python -m modelport.engines.llama`, on a unix socket, until stdin closes."""
 
 import argparse
-import asyncio
-import contextlib
 import importlib
-import os
 import secrets
-import signal
-import socket
-import sys
-import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-
 from modelport.engines.front import Front
 from modelport.engines.inner import Inner
+from modelport.engines.listening import listen, settle_in
 
 BATCH_TOKENS = 128
 """A prompt is read in pieces of this many, so that other slots go on and a caller who left is noticed."""
 PROMPT_CACHE_MIB = 256
-KEEP_ALIVE_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,33 +33,14 @@ class _Asked:
     repeat_penalty: float
 
 
-class _Server(uvicorn.Server):
-    """Leaves signals alone: Ctrl-C is for the parent, and whoever ends us means it."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Do nothing."""
-        yield
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Load the weights, then serve until the pipe on stdin closes."""
     asked = _read(arguments)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.umask(0o177)
-    if asked.nice:
-        os.nice(asked.nice)
     inner_socket = asked.socket.with_suffix(".in.sock")  # another ending would be taken for a host name
-    sockets = (asked.socket, inner_socket)
-    threading.Thread(target=_end_with_parent, args=(sockets,), daemon=True).start()
-    for stale in sockets:
-        stale.unlink(missing_ok=True)
+    settle_in((asked.socket, inner_socket), asked.nice)
     secret = secrets.token_urlsafe()
     server = _load(asked, inner_socket, secret)
-    front = Front(Inner(str(inner_socket), secret), asked.output)
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(asked.socket))
-        asyncio.run(_server(front).serve(sockets=[listener]))
+    listen(Front(Inner(str(inner_socket), secret), asked.output), asked.socket)
     del server
 
 
@@ -89,17 +61,6 @@ def _read(arguments: Sequence[str] | None) -> _Asked:
     return _Asked(**vars(parser.parse_args(arguments)))
 
 
-def _end_with_parent(sockets: Sequence[Path]) -> None:
-    """Wait for stdin to close, then leave at once, whatever is running."""
-    while os.read(sys.stdin.fileno(), 4096):
-        pass
-    for path in sockets:
-        path.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
-        sockets[0].parent.rmdir()  # others may still live in it, or our parent may have been first
-    os._exit(0)
-
-
 def _load(asked: _Asked, inner_socket: Path, secret: str) -> object:
     """Start the server inside, on its own socket only: its default is an open TCP port."""
     native: Any = importlib.import_module("xllamacpp")  # 100 MB, without types
@@ -116,6 +77,7 @@ def _load(asked: _Asked, inner_socket: Path, secret: str) -> object:
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = asked.threads
     params.cache_ram_mib = PROMPT_CACHE_MIB  # its default is 8 GiB
     params.use_jinja = True
+    params.prefill_assistant = False  # only where a call says `prefix`
     params.warmup = False
     params.offline = True
     params.ui = params.endpoint_slots = params.endpoint_props = params.endpoint_metrics = False
@@ -125,23 +87,6 @@ def _load(asked: _Asked, inner_socket: Path, secret: str) -> object:
     params.sampling.top_k = asked.top_k
     params.sampling.penalty_repeat = asked.repeat_penalty
     return native.Server(params)
-
-
-def _server(front: Front) -> _Server:
-    return _Server(
-        uvicorn.Config(
-            front,
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            log_level="error",
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-            timeout_keep_alive=KEEP_ALIVE_S,
-        )
-    )
 
 
 if __name__ == "__main__":

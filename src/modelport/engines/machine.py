@@ -10,23 +10,45 @@ from importlib import metadata
 from pathlib import Path
 
 from modelport.engines import openmp
+from modelport.engines.entries import CHAT, EMBEDDINGS
 
 NEEDED_FLAGS = frozenset({"avx2", "fma", "f16c"})
 """What the published x86-64 builds of xllamacpp are compiled for."""
+EMBEDDINGS_PACKAGES = ("onnxruntime", "tokenizers", "numpy")
+"""What the extra `embeddings` installs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The facts that decide whether an engine can run here."""
+    """The facts that decide which engines can run here."""
 
     missing_flags: tuple[str, ...]
     library_version: str | None
     """Of xllamacpp; None when it is not installed."""
     threads: int
     has_openmp: bool = True
+    embeddings_version: str | None = None
+    """Of onnxruntime; None when the extra `embeddings` is not installed."""
 
-    def obstacle(self) -> str | None:
-        """Say what keeps engines from running here, or None."""
+    def obstacle(self, engine: str = CHAT) -> str | None:
+        """Say what keeps an engine from running here, or None."""
+        return self._embeddings_obstacle() if engine == EMBEDDINGS else self._chat_obstacle()
+
+    def library(self, engine: str) -> str:
+        """Name what an engine runs on."""
+        if engine == EMBEDDINGS:
+            return f"onnxruntime {self.embeddings_version}"
+        return f"xllamacpp {self.library_version}"
+
+    def _embeddings_obstacle(self) -> str | None:
+        if self.embeddings_version is None:
+            return (
+                "what it runs on is not installed. Install it with `pip install 'modelport[embeddings]'`, or use a "
+                "provider"
+            )
+        return None
+
+    def _chat_obstacle(self) -> str | None:
         if self.library_version is None:
             return (
                 f"the package xllamacpp is not installed (Python {platform.python_version()}, "
@@ -46,7 +68,7 @@ class Machine:
 def this_machine() -> Machine:
     """Look at the machine, once; imports no library."""
     has_openmp = openmp.system_has_it() or openmp.carried() is not None
-    return Machine(_missing_flags(), _library_version(), _threads(), has_openmp)
+    return Machine(_missing_flags(), _version("xllamacpp"), _threads(), has_openmp, _embeddings_version())
 
 
 def missing_flags(cpuinfo: str) -> tuple[str, ...]:
@@ -63,11 +85,16 @@ def _missing_flags() -> tuple[str, ...]:
     return missing_flags(cpuinfo.read_text(errors="replace"))
 
 
-def _library_version() -> str | None:
-    if importlib.util.find_spec("xllamacpp") is None:
+def _embeddings_version() -> str | None:
+    versions = [_version(name) for name in EMBEDDINGS_PACKAGES]
+    return None if None in versions else versions[0]
+
+
+def _version(package: str) -> str | None:
+    if importlib.util.find_spec(package) is None:
         return None
     try:
-        return metadata.version("xllamacpp")
+        return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "unknown"
 

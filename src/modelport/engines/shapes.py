@@ -1,9 +1,15 @@
-"""What an engine is asked and answers, between OpenAI's shape and that of the server inside. Pure."""
+"""What a chat engine answers, between OpenAI's shape and that of the server inside. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
+
+from modelport.engines.asgi import event_of
+from modelport.engines.calls import Call
+from modelport.engines.refusals import Refusal
+from modelport.engines.schemas import Schema
+from modelport.engines.tools import CALL_PREFIX, CallText
 
 _INVALID = (
     "image input is not supported",
@@ -14,46 +20,6 @@ _INVALID = (
     "unsupported content[].type",
 )
 """What the server inside blames on itself although the call is at fault."""
-
-
-class Refusal(Exception):
-    """A call that is not answered, and why."""
-
-    def __init__(self, status: int, message: str, code: str | None = None, param: str | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.code = code
-        self.param = param
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A chat call, with what the front itself acts on taken out."""
-
-    fields: dict[str, object]
-    choices: int
-    is_streaming: bool
-    wants_usage: bool
-    wants_bare_logprobs: bool
-    """Asked for the likelihood of what was written, but for no alternatives."""
-    seed: int | None
-
-
-class _Options(msgspec.Struct):
-    include_usage: bool = False
-
-
-class _Asked(msgspec.Struct):
-    messages: list[dict[str, object]]
-    n: int | None = None
-    stream: bool | None = None
-    stream_options: _Options | None = None
-    seed: int | None = None
-    logprobs: bool | None = None
-    top_logprobs: int | None = None
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
 
 
 class Usage(msgspec.Struct, omit_defaults=True):
@@ -111,49 +77,112 @@ class _Failed(msgspec.Struct):
     error: _Fault
 
 
-def read_call(body: bytes, output_tokens: int) -> Call:
-    """Read a chat call; one that names no bound gets `output_tokens`. Raises `Refusal`."""
-    try:
-        asked = msgspec.json.decode(body, type=_Asked)
-        fields = msgspec.json.decode(body, type=dict[str, object])
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-        raise Refusal(400, f"The body is not a chat call: {problem}.", "invalid_body") from problem
-    if not asked.messages:
-        raise Refusal(400, "'messages' is empty; send at least one message.", "invalid_body", "messages")
-    choices = 1 if asked.n is None else asked.n
-    if choices < 1:
-        raise Refusal(400, f"'n' is {choices}; it must be at least 1.", "invalid_body", "n")
-    if asked.max_tokens is None and asked.max_completion_tokens is None:
-        fields = {**fields, "max_tokens": output_tokens}
-    is_streaming = bool(asked.stream)
-    wants_usage = asked.stream_options is not None and asked.stream_options.include_usage
-    wants_bare_logprobs = bool(asked.logprobs) and not asked.top_logprobs
-    return Call(fields, choices, is_streaming, wants_usage, wants_bare_logprobs, asked.seed)
-
-
-def choice_call(call: Call, index: int) -> bytes:
-    """Write the call for one choice: the server inside counts the tokens of one choice only."""
-    fields = {name: value for name, value in call.fields.items() if name != "n" and value is not None}
-    if call.is_streaming:
-        fields["stream_options"] = {"include_usage": True}
-    if call.wants_bare_logprobs:
-        fields["top_logprobs"] = 1  # for 0 the server inside gives none at all, for no number 20 of each
-    if call.seed is not None:
-        fields["seed"] = call.seed + index
-    return msgspec.json.encode(fields)
-
-
 def read_answer(body: bytes, call: Call) -> Answer:
     """Read an answer or chunk of the server inside; raises `Refusal` when it is neither."""
-    try:
-        answer = msgspec.json.decode(body, type=Answer)
-    except msgspec.DecodeError as problem:
-        raise refusal_of(500, body) from problem
+    answer = _decoded(body)
     if call.wants_bare_logprobs:
         for choice in answer.choices:
             for token in (choice.logprobs and choice.logprobs.content) or ():
                 token.top_logprobs = []
     return answer
+
+
+def first_tokens(body: bytes) -> dict[str, float]:
+    """Read how likely each token was that an answer could have begun with."""
+    answer = _decoded(body)
+    tokens = (one for choice in answer.choices for one in (choice.logprobs and choice.logprobs.content) or ())
+    first = next(tokens, None)
+    if first is None or isinstance(first.top_logprobs, msgspec.UnsetType):
+        return {}
+    return {one.token: one.logprob for one in first.top_logprobs}
+
+
+def settled_reply(answer: Answer, call: Call, call_id: str) -> Answer:
+    """Make a whole answer what was asked for: a call of a function, JSON that holds its schema, or what comes after."""
+    for choice in answer.choices:
+        if not isinstance(choice.message, dict):
+            continue
+        content, is_cut = str(choice.message.get("content") or ""), choice.finish_reason == "length"
+        if call.is_calling:
+            choice.message = _calling_message(content.removeprefix(CALL_PREFIX), call, call_id, is_cut=is_cut)
+            choice.finish_reason = "length" if is_cut else "tool_calls"
+        elif call.schema is not None:
+            check_json(call.schema, content, is_cut=is_cut)
+        elif call.prefix:
+            choice.message = {**choice.message, "content": content.removeprefix(call.prefix)}
+    return answer
+
+
+def _calling_message(text: str, call: Call, call_id: str, *, is_cut: bool) -> dict[str, object]:
+    reader = CallText(call.box, call_id)
+    reader.feed(text)
+    reader.finish(is_cut=is_cut)
+    calls = reader.whole()
+    return {"role": "assistant", "content": None, **({"tool_calls": calls} if calls else {})}
+
+
+def check_json(schema: Schema, text: str, *, is_cut: bool) -> None:
+    """Raise `Refusal` when an answer does not hold its schema, or, cut off, could not have come to hold it."""
+    if is_cut:
+        schema.check_start(text, "The answer")
+    else:
+        schema.check(text, "The answer")
+
+
+def _decoded(body: bytes) -> Answer:
+    try:
+        return msgspec.json.decode(body, type=Answer)
+    except msgspec.DecodeError as problem:
+        raise refusal_of(500, body) from problem
+
+
+@dataclass(slots=True)
+class Settling:
+    """Makes the chunks of one choice what was asked for, as `settled_reply` does with a whole answer."""
+
+    call: Call
+    call_id: str
+    _text: str = ""
+    _reader: CallText | None = None
+
+    def settled(self, chunk: Answer) -> list[Answer]:
+        """Return the chunks that stand for this one; raises `Refusal` at an end that does not hold."""
+        if self.call.is_calling:
+            return self._calling(chunk)
+        if self.call.schema is not None:
+            for choice in chunk.choices:
+                self._text += _piece(choice)
+                if choice.finish_reason is not None:
+                    check_json(self.call.schema, self._text, is_cut=choice.finish_reason == "length")
+        return [chunk]
+
+    def _calling(self, chunk: Answer) -> list[Answer]:
+        reader = self._reader = self._reader or CallText(self.call.box, self.call_id)
+        if not chunk.choices:
+            return [chunk]
+        (choice,) = chunk.choices
+        deltas: list[dict[str, object]] = []
+        if isinstance(choice.delta, dict) and "role" in choice.delta:
+            deltas.append({"role": "assistant", "content": None})
+        entries = reader.feed(_piece(choice))
+        finish = choice.finish_reason
+        if finish is not None:
+            entries += reader.finish(is_cut=finish == "length")
+        deltas.extend({"tool_calls": [entry]} for entry in entries)
+        shown = [_with(chunk, delta, None) for delta in deltas]
+        if finish is not None:
+            shown.append(_with(chunk, {}, "length" if finish == "length" else "tool_calls"))
+        if shown:
+            shown[-1].usage = chunk.usage
+        return shown
+
+
+def _piece(choice: Choice) -> str:
+    return str(choice.delta.get("content") or "") if isinstance(choice.delta, dict) else ""
+
+
+def _with(chunk: Answer, delta: dict[str, object], finish: str | None) -> Answer:
+    return msgspec.structs.replace(chunk, choices=[Choice(0, finish, delta=delta)], usage=None)
 
 
 def usage_sum(runs: Sequence[Usage]) -> Usage:
@@ -175,6 +204,7 @@ def joined_reply(replies: Sequence[Answer]) -> bytes:
 class Chunks:
     """Makes one stream out of one per choice: one id, the right index, usage only at the end."""
 
+    is_calling: bool = False
     _first: Answer | None = None
     _runs: tuple[Usage, ...] = ()
 
@@ -187,7 +217,7 @@ class Chunks:
         if not chunk.choices:
             return None
         chunk.id, chunk.created = first.id, first.created
-        chunk.choices = [_opened(_indexed(choice, index)) for choice in chunk.choices]
+        chunk.choices = [_opened(_indexed(choice, index), is_calling=self.is_calling) for choice in chunk.choices]
         return event_of(msgspec.json.encode(chunk))
 
     def usage(self) -> bytes | None:
@@ -196,11 +226,6 @@ class Chunks:
             return None
         last = msgspec.structs.replace(self._first, choices=[], usage=usage_sum(self._runs))
         return event_of(msgspec.json.encode(last))
-
-
-def event_of(data: bytes) -> bytes:
-    """Wrap data as a server-sent event."""
-    return b"data: " + data + b"\n\n"
 
 
 def refusal_of(status: int, body: bytes) -> Refusal:
@@ -216,20 +241,13 @@ def refusal_of(status: int, body: bytes) -> Refusal:
     return Refusal(status, fault.message or "The engine failed.", "engine_failed")
 
 
-def error_body(refusal: Refusal) -> bytes:
-    """Write an error the way OpenAI does."""
-    kind = "invalid_request_error" if refusal.status < 500 else "server_error"
-    error = {"message": refusal.message, "type": kind, "param": refusal.param, "code": refusal.code}
-    return msgspec.json.encode({"error": error})
-
-
 def _indexed(choice: Choice, index: int) -> Choice:
     choice.index = index
     return choice
 
 
-def _opened(choice: Choice) -> Choice:
-    """Say "" where the first chunk says null, as OpenAI does: clients add it up."""
-    if isinstance(choice.delta, dict) and choice.delta.get("content", "") is None:
+def _opened(choice: Choice, *, is_calling: bool) -> Choice:
+    """Say "" where the first chunk of a text says null, as OpenAI does: clients add it up."""
+    if isinstance(choice.delta, dict) and choice.delta.get("content", "") is None and not is_calling:
         choice.delta = {**choice.delta, "content": ""}
     return choice

@@ -10,15 +10,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from modelport.engines.child import Child, Command, EngineFailed, Launch, llama_command
+from modelport.engines.child import Child, Command, EngineFailed, Launch, own_command
 from modelport.engines.engine import Engine, EngineSettings
-from modelport.engines.entries import UnknownWeights, Weights
+from modelport.engines.entries import CHAT, EMBEDDINGS, UnknownWeights, Weights
 from modelport.engines.machine import Machine, this_machine
 from modelport.engines.weights import WeightsStore
 from modelport.serving.ports import ProviderBusy, ProviderUnavailable
 
-ENGINE = "llama"
-"""The NAME of `base_url = "unix:NAME"`."""
+ENGINES = (CHAT, EMBEDDINGS)
+"""Each NAME of `base_url = "unix:NAME"`."""
 SOCKET_PATH_BYTES = 103
 """The system's bound on the path of a socket: 107 on Linux, 103 on macOS."""
 _SOCKET_NAME_BYTES = 24
@@ -36,7 +36,8 @@ class EngineState:
     running_calls: int
     waiting_calls: int
     missing_flags: tuple[str, ...]
-    library_version: str | None
+    library: str
+    """What its engine runs on, with the version."""
     obstacle: str | None
     """Why it cannot serve and what to do, or None."""
 
@@ -50,7 +51,7 @@ class Engines:
         settings: EngineSettings | None = None,
         *,
         machine: Machine | None = None,
-        command: Command = llama_command,
+        command: Command = own_command,
     ) -> None:
         self._store = store
         self._settings = settings or EngineSettings()
@@ -82,7 +83,7 @@ class Engines:
         """
         engine = self._engine(name, weights_id)
         if not engine.is_resident:
-            self._check_can_run(weights_id)
+            self._check_can_run(self._store.entry(weights_id))
         async with engine.slot():
             if not engine.is_resident:
                 await self._begin(engine)
@@ -90,7 +91,7 @@ class Engines:
 
     async def preload(self, weights_id: str) -> None:
         """Load an engine before its first call; raises `ProviderUnavailable`."""
-        async with self.lease(ENGINE, weights_id):
+        async with self.lease(self._entry(weights_id).engine, weights_id):
             pass
 
     def describe(self) -> tuple[EngineState, ...]:
@@ -106,42 +107,49 @@ class Engines:
             running_calls=engine.running_calls if engine else 0,
             waiting_calls=engine.waiting_calls if engine else 0,
             missing_flags=self._machine.missing_flags,
-            library_version=self._machine.library_version,
-            obstacle=self._obstacle(entry.id),
+            library=self._machine.library(entry.engine),
+            obstacle=self._obstacle(entry),
         )
 
-    def _obstacle(self, weights_id: str) -> str | None:
-        if (obstacle := self._machine.obstacle()) is not None:
+    def _obstacle(self, entry: Weights) -> str | None:
+        if (obstacle := self._machine.obstacle(entry.engine)) is not None:
             return obstacle
-        if self._store.path(weights_id) is None:
-            return f"its weights are not on this machine. Run `modelport models pull {weights_id}`"
+        if self._store.path(entry.id) is None:
+            return f"its weights are not on this machine. Run `modelport models pull {entry.id}`"
         return None
 
-    def _check_can_run(self, weights_id: str) -> None:
-        if (obstacle := self._obstacle(weights_id)) is not None:
-            raise ProviderUnavailable(f"The local model '{weights_id}' cannot run here: {obstacle}.")
+    def _check_can_run(self, entry: Weights) -> None:
+        if (obstacle := self._obstacle(entry)) is not None:
+            raise ProviderUnavailable(f"The local model '{entry.id}' cannot run here: {obstacle}.")
 
     def _engine(self, name: str, weights_id: str) -> Engine:
         if self._reaping is None:
             raise RuntimeError("Engines must be entered before they are used")
-        if name != ENGINE:
-            raise ProviderUnavailable(f"There is no local engine named '{name}'; the one there is is '{ENGINE}'.")
+        if name not in ENGINES:
+            raise ProviderUnavailable(
+                f"There is no local engine named '{name}'; those there are: {', '.join(ENGINES)}."
+            )
+        entry = self._entry(weights_id)
+        if entry.engine != name:
+            raise ProviderUnavailable(f"The weights '{weights_id}' are for the engine '{entry.engine}', not '{name}'.")
         if (engine := self._engines.get(weights_id)) is not None:
             return engine
-        try:
-            entry = self._store.entry(weights_id)
-        except UnknownWeights as problem:
-            raise ProviderUnavailable(problem.message) from problem
         if self._folder is None:
             self._folder = _socket_folder()  # not before: a server killed without engines leaves nothing behind
         socket = self._folder / f"{entry.sha256[:12]}.sock"
         engine = Engine(entry.id, self._settings, socket, lambda path: self._start(entry, path))
         return self._engines.setdefault(weights_id, engine)
 
+    def _entry(self, weights_id: str) -> Weights:
+        try:
+            return self._store.entry(weights_id)
+        except UnknownWeights as problem:
+            raise ProviderUnavailable(problem.message) from problem
+
     async def _start(self, entry: Weights, socket: Path) -> Child:
         file = self._store.path(entry.id)
         if file is None:
-            raise EngineFailed(f"The local model '{entry.id}' cannot run here: {self._obstacle(entry.id)}.")
+            raise EngineFailed(f"The local model '{entry.id}' cannot run here: {self._obstacle(entry)}.")
         launch = Launch(
             entry=entry,
             file=file,
