@@ -33,6 +33,7 @@ class _Message(msgspec.Struct):
     tool_calls: Raw = ABSENT
     function_call: Raw = ABSENT
     reasoning_content: Raw = ABSENT
+    reasoning_details: Raw = ABSENT
     name: Raw = ABSENT
     prefix: Raw = ABSENT
 
@@ -65,6 +66,8 @@ class Conversation:
     has_names: bool = False
     has_reasoning: bool = False
     prefix_at: int | None = None
+    is_mixed: bool = False
+    """Whether some message speaks the words of another format."""
     without_role: list[int] = field(default_factory=list[int])
     with_video: list[int] = field(default_factory=list[int])
 
@@ -196,7 +199,9 @@ def _turn(told: Conversation, index: int, message: _Message) -> None:
         told.faults.append(f"'messages[{index}].name': Required for a message of role 'function'")
     if message.reasoning_content is not ABSENT:
         told.has_reasoning = True
-    for said in (message.tool_calls, message.function_call, message.reasoning_content):
+    if message.reasoning_details is not ABSENT:
+        told.is_mixed = True
+    for said in (message.tool_calls, message.function_call, message.reasoning_content, message.reasoning_details):
         told.text_bytes += len(bytes(said))
 
 
@@ -266,6 +271,7 @@ def _parts(told: Conversation, index: int, content: Raw) -> None:
             _attachment(where, part.type, inner, told.faults)
             told.attachments += 1
             attached += len(bytes(inner))
+    told.is_mixed = told.is_mixed or has_others
     # Parts of other formats are not taken apart: all of them that is no attachment counts as text.
     told.text_bytes += len(bytes(content)) - attached if has_others else said
 

@@ -15,6 +15,8 @@ MAX_FIELDS = 1000
 MAX_FIELD_BYTES = 4 * 1024 * 1024
 """Of every documented field but the messages: all of it is decoded to check it."""
 MAX_STOPS = 4
+SEARCH = "$web_search"
+"""The name under which Moonshot's models search the web."""
 _BOM = b"\xef\xbb\xbf"
 _MEMBERS = msgspec.json.Decoder(dict[str, Raw])
 
@@ -37,13 +39,16 @@ def members(body: bytes) -> dict[str, Raw]:
         raise InvalidBody(("Expected JSON that is nested less deeply",)) from None
 
 
-def parse(body: bytes) -> ChatCall:
-    """Read and validate a chat request; raises `InvalidBody` naming every field that does not fit."""
+def parse(body: bytes, model: str | None = None) -> ChatCall:
+    """Read and validate a chat request; raises `InvalidBody` naming every field that does not fit.
+
+    A `model` from the request's path takes the place of the body's.
+    """
     given = members(body)
     if len(given) > MAX_FIELDS:
         raise InvalidBody((f"Expected at most {MAX_FIELDS} fields, received {len(given)}",))
     faults: list[str] = []
-    model = _model(given, faults)
+    asked = model or _model(given, faults)
     fields, known = _checked(given, faults)
     told = read(given.get("messages"), fields, faults)
     if not _PAIRED.isdisjoint(known):
@@ -52,7 +57,7 @@ def parse(body: bytes) -> ChatCall:
         raise InvalidBody(tuple(faults), _param(faults[0]))
     options = known.get("stream_options")
     return ChatCall(
-        model=model,
+        model=asked,
         fields=fields,
         is_streaming=known.get("stream") is True,
         wants_usage=not isinstance(options, dict) or cast(dict[str, object], options).get("include_usage") is not False,
@@ -66,7 +71,38 @@ def parse(body: bytes) -> ChatCall:
         has_names=told.has_names,
         has_reasoning=told.has_reasoning,
         prefix_at=told.prefix_at,
+        is_mixed=told.is_mixed or (not _MIXING.isdisjoint(known) and _is_mixed(known, fields)),
     )
+
+
+_MIXING = frozenset({"tools", "tool_choice", "functions", "function_call", "reasoning"})
+
+
+def _is_mixed(known: Mapping[str, object], fields: Mapping[str, bytes]) -> bool:
+    """Whether fields say something that a provider of this format does not read, or that changes its answer."""
+    if "functions" in known or "function_call" in known:
+        return True
+    choice, thought = known.get("tool_choice"), known.get("reasoning")
+    if isinstance(choice, dict) and cast(dict[str, object], choice).get("type") in _OTHER_CHOICES:
+        return True
+    if isinstance(thought, dict) and cast(dict[str, object], thought).get("exclude") is True:
+        return True
+    tools = cast(list[dict[str, object]], known.get("tools") or [])
+    if {tool.get("type") for tool in tools} <= _OWN_KINDS:
+        return bool(tools) and _QUOTED_SEARCH in fields["tools"]
+    return any(_is_other_tool(tool) for tool in tools)
+
+
+_OWN_KINDS = frozenset({"function", "custom"})
+_QUOTED_SEARCH = b'"%b"' % SEARCH.encode()
+_OTHER_CHOICES = frozenset({"auto", "any", "none", "tool"})
+
+
+def _is_other_tool(tool: dict[str, object]) -> bool:
+    kind = tool.get("type")
+    if kind == "function":
+        return cast(dict[str, object], tool["function"])["name"] == SEARCH
+    return kind is None or kind == "builtin_function" or (kind == "web_search" and "web_search" in tool)
 
 
 _READ = ("tools", "functions", "response_format")

@@ -95,3 +95,29 @@ def _video(raw: Raw) -> Raw:
 
 def _without(message: _Message, name: str) -> _Message:
     return {member: value for member, value in message.items() if member != name}
+
+
+def without_reasoning(messages: bytes) -> bytes:
+    """Leave out the reasoning that a caller brings back, for providers that refuse it."""
+
+    def rewrite(message: _Message) -> _Message | None:
+        return _without(message, "reasoning_content") if "reasoning_content" in message else None
+
+    return _rewritten(messages, rewrite)
+
+
+def with_instruction(messages: bytes, instruction: str) -> bytes:
+    """Add a sentence to the system message in front, or put one there."""
+    listed = _RAW_LIST.decode(messages)
+    first = _MEMBERS.decode(listed[0])
+    content = bytes(first.get("content", _ABSENT))
+    if bytes(first.get("role", _ABSENT)) not in (b'"system"', b'"developer"') or content in (b"", b"null"):
+        message = {"role": "system", "content": instruction}
+        return msgspec.json.encode([Raw(msgspec.json.encode(message)), *listed])
+    if content.startswith(b'"'):
+        added = msgspec.json.encode(msgspec.json.decode(content, type=str) + "\n\n" + instruction)
+    else:
+        part = Raw(msgspec.json.encode({"type": "text", "text": instruction}))
+        added = msgspec.json.encode([*_RAW_LIST.decode(content), part])
+    listed[0] = Raw(msgspec.json.encode({**first, "content": Raw(added)}))
+    return msgspec.json.encode(listed)

@@ -16,7 +16,7 @@ from modelport.dialects.chat_answer import (
     unnamed,
     with_reasoning,
 )
-from modelport.dialects.openai_chat import chunk_head, cost_block, meters, reported
+from modelport.dialects.chat_body import chunk_head, cost_block, meters, reported
 from modelport.dialects.sse import MAX_EVENT_BYTES, unix_lines
 from modelport.dialects.wire import MalformedReply, NewIdentity, UpstreamFault
 from modelport.operations.usage import Usage
@@ -31,8 +31,8 @@ _STOPPED = b',"choices":[{"index":%d,"delta":{},"logprobs":null,"finish_reason":
 DONE = b"data: [DONE]\n\n"
 
 
-class ChatStream:
-    """Reads one streamed answer; `feed` takes bytes cut anywhere and returns the whole events to pass on.
+class StreamRelay:
+    """Passes on one streamed answer; `feed` takes bytes cut anywhere and returns the whole events to pass on.
 
     Reasoning in `reasoning_field` is given as `reasoning_content` too, and a provider that does not name its answer
     has it named by `identity`, in every chunk alike.
@@ -193,9 +193,7 @@ class ChatStream:
         """Return what the provider reported so far; None when it reported nothing to trust."""
         return None if self._reported is None else meters(self._reported)
 
-    def ending(
-        self, usage: Usage, charged: int, *, wants_usage: bool, notice: str | None = None, stopped_choices: int = 0
-    ) -> bytes:
+    def last(self, usage: Usage, charged: int, *, wants_usage: bool, notice: str | None, stopped_choices: int) -> bytes:
         """Write the last chunk, with usage and cost and perhaps a notice, and the mark of completion.
 
         Before it so many choices are given the reason `length`: those of an answer that the gateway stops.
@@ -207,6 +205,18 @@ class ChatStream:
         stop = b"".join(b"data: " + head + _STOPPED % index for index in range(stopped_choices))
         meta = cost_with_notice(cost_block(charged), notice or self._notice(usage))
         return stop + b"data: " + head + b',"choices":[],"usage":' + shown + b',"meta":' + meta + b"}\n\n" + DONE
+
+
+class ChatStream(StreamRelay):
+    """One streamed answer, relayed."""
+
+    __slots__ = ()
+
+    def ending(
+        self, usage: Usage, charged: int, *, wants_usage: bool, notice: str | None = None, stopped_choices: int = 0
+    ) -> bytes:
+        """Write the end of the stream."""
+        return self.last(usage, charged, wants_usage=wants_usage, notice=notice, stopped_choices=stopped_choices)
 
 
 def _payload(event: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """What passes between a dialect, serving above it and the socket below it."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -54,6 +54,13 @@ class NotExpressible(InvalidBody):
         super().__init__((f"'{place}': {provider} {what}",), place)
 
 
+class CannotSearch(NotExpressible):
+    """A search of the web was asked of a model that cannot do it there."""
+
+    def __init__(self, place: str, provider: str) -> None:
+        super().__init__(place, provider, "cannot search the web with this model")
+
+
 class Identity(Struct, frozen=True):
     """What an answer is called where its provider does not say, or where the wire formats differ."""
 
@@ -85,12 +92,20 @@ class Target(Struct, frozen=True):
 class StreamReader(Protocol):
     """Reads one streamed answer of a provider; fresh for each."""
 
-    has_finish: bool
-    """Whether some choice said why it ended."""
-    is_done: bool
-    """Whether the provider said that the stream is complete."""
-    problem: UpstreamFault | MalformedReply | None
-    """Why no more can come."""
+    @property
+    def has_finish(self) -> bool:
+        """Whether some choice said why it ended."""
+        ...
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the provider said that the stream is complete."""
+        ...
+
+    @property
+    def problem(self) -> UpstreamFault | MalformedReply | None:
+        """Why no more can come."""
+        ...
 
     def feed(self, data: bytes) -> list[Event]:
         """Take bytes cut anywhere and return what they tell; empty once `is_done` or after a `problem`."""
@@ -137,8 +152,10 @@ class Ending(Struct, frozen=True):
 class StreamWriter(Protocol):
     """Writes one streamed answer for a caller; fresh for each."""
 
-    events: int
-    """Pieces written that say something: about one token each, for usage that must be counted."""
+    @property
+    def events(self) -> int:
+        """Pieces written that say something: about one token each, for usage that must be counted."""
+        ...
 
     def write(self, events: Sequence[Event]) -> bytes:
         """Write events; what only the end may say (usage, the mark of completion) is kept back."""
@@ -155,6 +172,11 @@ class StreamWriter(Protocol):
 
 class Served(Protocol):
     """A wire format that callers speak: from it to the canonical call, and back from canonical answers. Pure."""
+
+    @property
+    def is_divisible(self) -> bool:
+        """Whether a written stream may be cut between any two of its events, since none depends on another."""
+        ...
 
     def parse(self, body: bytes, model: str | None = None) -> ChatCall:
         """Read and validate a request; raises `InvalidBody` naming every field that does not fit.
@@ -186,11 +208,25 @@ class Passage(Protocol):
     Relayed where both speak one format, otherwise read into events and written anew.
     """
 
-    events: int
-    """Pieces passed on that say something: about one token each."""
-    has_finish: bool
-    is_done: bool
-    problem: UpstreamFault | MalformedReply | None
+    @property
+    def events(self) -> int:
+        """Pieces passed on that say something: about one token each."""
+        ...
+
+    @property
+    def has_finish(self) -> bool:
+        """Whether some choice said why it ended."""
+        ...
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the provider said that the stream is complete."""
+        ...
+
+    @property
+    def problem(self) -> UpstreamFault | MalformedReply | None:
+        """Why no more can come."""
+        ...
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes of a stream cut anywhere and return what to pass on, in whole events of the caller's format."""
@@ -218,4 +254,13 @@ class Passage(Protocol):
 
     def failing(self, error: bytes) -> bytes:
         """Wrap an error body (JSON) as the event that ends a stream which cannot go on."""
+        ...
+
+
+@runtime_checkable
+class Keepable(Protocol):
+    """A way or a writer of a format whose answers are kept for later calls."""
+
+    def final(self) -> bytes | None:
+        """Return the whole answer after its `ending`; None before."""
         ...

@@ -46,10 +46,21 @@ class ChatCall(Struct, frozen=True):
     """Members that are for the gateway itself (`store`, `previous_response_id`, …), as JSON."""
 
 
+def said_in(dialect: str) -> str:
+    """Return the member in which callers of a wire format send what was said."""
+    return "input" if dialect == "openai_responses" else "messages"
+
+
+_INSTRUCTIONS = ("instructions", "system")
+"""Members beside the messages that have the role of the system, in formats that have one."""
+
+
 class RoleRefused(InvalidBody):
     """A message has a role that the model does not take."""
 
-    def __init__(self, index: int, role: str) -> None:
-        place = f"messages[{index}].role"
+    def __init__(self, index: int, role: str, call: ChatCall) -> None:
+        place = f"{said_in(call.dialect)}[{index}].role"
+        if role == "system" and call.dialect != "openai_chat":
+            place = next((name for name in _INSTRUCTIONS if name in call.fields), place)
         super().__init__((f"'{place}': does not support '{role}' with this model",), place)
         self.message = f"Unsupported value: '{place}' does not support '{role}' with this model."

@@ -5,6 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from modelport.operations.chat import said_in
 from modelport.operations.content import CacheMark, ToolKind, Turn
 
 
@@ -132,13 +133,18 @@ class Conversation(Struct, frozen=True, kw_only=True):
     extra: Mapping[str, bytes] = {}
     """Every other top-level member, as JSON, under the caller's name; carried only to a provider that accepts it."""
     spelled: Mapping[str, str] = {}
-    """The caller's name of a field where it differs from the one here, as in stop → `stop_sequences`."""
+    """The caller's name of a field where it differs from the one here, as in stop → `stop_sequences`, and where a turn
+    stands in the call, as in messages[3] → `input[5]`."""
     dialect: str = "openai_chat"
     """The wire format that the caller speaks."""
 
     def spelling(self, field: str) -> str:
         """Return the caller's name for a field."""
         return self.spelled.get(field, field)
+
+    def place(self, index: int) -> str:
+        """Return where a turn stands in the caller's call."""
+        return self.spelled.get(f"messages[{index}]") or f"{said_in(self.dialect)}[{index}]"
 
     def lost(self, carried: frozenset[str]) -> tuple[str, ...]:
         """Name, as the caller spelled them, the optional fields that were sent and that are not among those carried."""

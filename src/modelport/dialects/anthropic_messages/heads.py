@@ -1,0 +1,192 @@
+"""Reading the messages of a Messages request: of each only its head and sizes, its text stays a raw slice."""
+
+from dataclasses import dataclass, field
+
+import msgspec
+from msgspec import Raw
+
+from modelport.core.errors import InvalidBody
+from modelport.dialects.anthropic_messages.shapes import ABSENT, NULL
+from modelport.dialects.chat_fields import fault
+from modelport.dialects.chat_messages import (
+    MAX_FAULTS,
+    MAX_MESSAGES,
+    MESSAGE_BYTES,
+    decoded,
+    unreadable,
+)
+
+ROLES = ("user", "assistant", "system")
+"""`system` in the middle is newer than the top-level field; older models refuse it."""
+
+
+class _Message(msgspec.Struct):
+    role: str | None = None
+    content: Raw = ABSENT
+
+
+class _Block(msgspec.Struct):
+    type: str
+    text: Raw = ABSENT
+    source: Raw = ABSENT
+    content: Raw = ABSENT
+    tool_use_id: Raw = ABSENT
+    id: Raw = ABSENT
+    name: Raw = ABSENT
+    input: Raw = ABSENT
+    thinking: Raw = ABSENT
+    data: Raw = ABSENT
+
+
+class _Source(msgspec.Struct):
+    type: str | None = None
+
+
+_MESSAGES = msgspec.json.Decoder(list[_Message])
+_BLOCKS = msgspec.json.Decoder(list[_Block])
+_SOURCE = msgspec.json.Decoder(_Source)
+_STRING = b'"'
+_OBJECT = b"{"
+_REQUIRED: dict[str, tuple[tuple[str, bytes], ...]] = {
+    "text": (("text", _STRING),),
+    "image": (("source", _OBJECT),),
+    "document": (("source", _OBJECT),),
+    "tool_use": (("id", _STRING), ("name", _STRING), ("input", _OBJECT)),
+    "tool_result": (("tool_use_id", _STRING),),
+    "thinking": (("thinking", _STRING),),
+    "redacted_thinking": (("data", _STRING),),
+    "search_result": (("source", _STRING), ("content", b"[")),
+}
+"""The members that blocks of each kind must have, and how their JSON begins."""
+_KINDS = {_STRING: "string", _OBJECT: "object", b"[": "array"}
+
+
+@dataclass(slots=True)
+class Heads:
+    """What the messages of a call are, gathered while they are checked."""
+
+    faults: list[str]
+    roles: dict[str, int] = field(default_factory=dict[str, int])
+    messages: int = 0
+    text_bytes: int = 0
+    attachments: int = 0
+    has_reasoning: bool = False
+
+
+def heads(raw: Raw | None, faults: list[str]) -> Heads:
+    """Check the messages and measure them."""
+    told = Heads(faults)
+    messages = _listed(raw, faults)
+    told.messages = len(messages)
+    for index, message in enumerate(messages):
+        _message(told, index, message)
+        if len(faults) >= MAX_FAULTS:
+            break
+    return told
+
+
+def _listed(raw: Raw | None, faults: list[str]) -> list[_Message]:
+    if raw is None or bytes(raw) == NULL:
+        faults.append("'messages': Required")
+        return []
+    try:
+        messages = _MESSAGES.decode(raw)
+    except msgspec.ValidationError as error:
+        faults.append(told_at("messages", error))
+        return []
+    except RecursionError:
+        raise InvalidBody(("Expected JSON that is nested less deeply",)) from None
+    except msgspec.DecodeError as error:
+        raise InvalidBody((unreadable(bytes(raw), error),)) from None
+    if not messages:
+        faults.append("'messages': Expected array of at least 1 message, received an empty array")
+    if len(messages) > MAX_MESSAGES:
+        faults.append(f"'messages': Expected at most {MAX_MESSAGES} messages, received {len(messages)}")
+        return []
+    return messages
+
+
+_WORDS = {"str": "string", "str | null": "string", "int": "number", "float": "number", "bool": "boolean"}
+
+
+def told_at(place: str, error: msgspec.ValidationError) -> str:
+    """Turn msgspec's words into a line of ours: "Expected `str`, got `int` - at `$[0].role`"."""
+    what, _, where = str(error).partition(" - at `$")
+    place += where.rstrip("`")
+    words = what.split("`")
+    if what.startswith("Expected `") and len(words) == 5:
+        wanted, found = (_WORDS.get(word, word) for word in (words[1], words[3]))
+        return f"'{place}': Expected {wanted}, received {found}"
+    return f"'{place}.{words[1]}': Required" if "missing" in what else f"'{place}': {what.replace('`', '')}"
+
+
+def _message(told: Heads, index: int, message: _Message) -> None:
+    role = message.role
+    if role not in ROLES:
+        expected = "one of " + ", ".join(f"'{known}'" for known in ROLES)
+        told.faults.append(fault(f"messages[{index}].role", expected, role))
+        return
+    told.roles.setdefault(role, index)
+    told.text_bytes += MESSAGE_BYTES
+    content, place = bytes(message.content), f"messages[{index}].content"
+    if content.startswith(_STRING):
+        told.text_bytes += len(content) - 2
+    elif content.startswith(b"["):
+        _blocks(told, place, message.content)
+    elif content in (b"", NULL):
+        told.faults.append(f"'{place}': Required for a message of role '{role}'")
+    else:
+        told.faults.append(fault(place, "string or array of blocks", decoded(message.content)))
+
+
+def _blocks(told: Heads, place: str, content: Raw) -> None:
+    """Check the blocks of one message or result and measure them: text by its bytes, attachments by number."""
+    attached = 0
+    for number, block in enumerate(_block_list(told, place, content)):
+        if len(told.faults) >= MAX_FAULTS:
+            break
+        where = f"{place}[{number}]"
+        for name, begins in _REQUIRED.get(block.type, ()):
+            _member(told, where, block, name, begins)
+        if block.type in ("image", "document"):
+            attached += _attachment(told, block)
+        elif block.type == "tool_result" and bytes(block.content).startswith(b"["):
+            attached += len(bytes(block.content))
+            _blocks(told, f"{where}.content", block.content)
+        elif block.type in ("thinking", "redacted_thinking"):
+            told.has_reasoning = True
+    told.text_bytes += len(bytes(content)) - attached
+
+
+def _block_list(told: Heads, place: str, content: Raw) -> list[_Block]:
+    try:
+        blocks = _BLOCKS.decode(content)
+    except msgspec.ValidationError as error:
+        told.faults.append(told_at(place, error))
+        return []
+    except msgspec.DecodeError as error:
+        raise InvalidBody((unreadable(bytes(content), error),)) from None
+    if len(blocks) > MAX_MESSAGES:
+        told.faults.append(f"'{place}': Expected at most {MAX_MESSAGES} blocks, received {len(blocks)}")
+        return []
+    return blocks
+
+
+def _member(told: Heads, where: str, block: _Block, name: str, begins: bytes) -> None:
+    raw = bytes(getattr(block, name))
+    if raw in (b"", NULL):
+        told.faults.append(f"'{where}.{name}': Required for a block of type '{block.type}'")
+    elif not raw.startswith(begins):
+        told.faults.append(fault(f"{where}.{name}", _KINDS[begins], decoded(raw)))
+
+
+def _attachment(told: Heads, block: _Block) -> int:
+    """Count an image or a file and return how many bytes of it are no text to a model; plain text is."""
+    try:
+        kind = _SOURCE.decode(block.source).type
+    except msgspec.DecodeError:
+        return 0  # Reported as a member that does not fit.
+    if kind in ("text", "content"):
+        return 0
+    told.attachments += 1
+    return len(bytes(block.source))

@@ -1,0 +1,1 @@
+"""Embeddings, served in OpenAI's form and called in OpenAI's and Google's."""

@@ -1,0 +1,1 @@
+"""Every wire format that callers speak against every one that providers speak."""
