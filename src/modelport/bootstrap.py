@@ -6,6 +6,7 @@ import errno
 import gc
 import logging
 import os
+import random
 import secrets
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import AsyncExitStack
@@ -24,10 +25,11 @@ from modelport.api.server import serve
 from modelport.api.table import all_routes
 from modelport.api.v1.about import AboutRoutes
 from modelport.api.v1.billing import BillingRoutes
-from modelport.api.v1.chat import ChatRoutes
+from modelport.api.v1.calls import CallRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.models import ModelRoutes
+from modelport.api.v1.responses import ResponseRoutes
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.load import load
 from modelport.catalogue.problems import CatalogueInvalid
@@ -44,8 +46,11 @@ from modelport.keys.ring import KeyRing
 from modelport.ledger.book import Book
 from modelport.ledger.records import WORLD_ACCOUNT
 from modelport.routing.router import Router, configured_by
-from modelport.serving.chat import ServeChat
+from modelport.serving.calls import ServeCalls
+from modelport.serving.counting import CountTokens
 from modelport.serving.estimate import Estimator
+from modelport.serving.health import Health
+from modelport.serving.keeping import Keeping
 from modelport.settings import Settings, SettingsInvalid, provider_secret
 from modelport.storage.accounts import Accounts
 from modelport.storage.changes import Changes
@@ -55,6 +60,7 @@ from modelport.storage.keys import Keys
 from modelport.storage.ledger import Ledger, move, open_writer, reclaim_all
 from modelport.storage.ledger import balance_of as stored_balance
 from modelport.storage.migrate import migrate
+from modelport.storage.responses import StoredResponses
 from modelport.storage.secret import server_secrets
 from modelport.upstream.dial import Tls
 from modelport.upstream.providers import Providers
@@ -65,6 +71,7 @@ WEIGHTS_FOLDER = "weights"
 _FOLLOW_S = 0.1
 _WATCH_S = 0.5
 _LOOK_S = 5.0
+_SWEEP_S = 3600.0
 
 T = TypeVar("T")
 
@@ -78,7 +85,7 @@ def weights_store(settings: Settings) -> WeightsStore:
 
 def load_catalogue(settings: Settings) -> Catalogue:
     """Load the catalogue with the operator's folder on top; raises `CatalogueInvalid`."""
-    return load(settings.data_dir / "catalogue", settings.data_dir / "cache")
+    return load(settings.data_dir / "catalogue", settings.data_dir / "cache", environ=os.environ)
 
 
 def router_for(catalogue: Catalogue) -> Router:
@@ -221,21 +228,25 @@ async def gateway(settings: Settings) -> AsyncGenerator[App]:
         ring = KeyRing(desk.keys, desk.issuer.hasher, refresh=lambda: follower.poll())
         follower = _Follower(changes, ring, book)
         await stack.enter_async_context(_background(follower.follow(), _watch(in_force, providers)))
+        keeping = Keeping(StoredResponses(desk.database), settings.storage.response_days, asyncio.to_thread)
+        await stack.enter_async_context(_background(_sweep(keeping, clock)))
         if settings.engine.preload:
             await engines.preload(settings.engine.default_model)
         new_id = IdSource()
-        chat = ServeChat(
+        calls = ServeCalls(
             routes=in_force,
             ledger=book,
             upstream=providers,
             estimator=Estimator(),
+            health=Health(clock.monotonic_s),
             clock=clock,
+            jitter=random.random,
             new_id=new_id,
             status_of=status_of,
             code_of=code_of,
             drain_s=settings.money.drain_s,
         )
-        yield _app(settings, desk, ring, store, in_force, chat, clock)
+        yield _app(settings, desk, ring, store, in_force, calls, keeping, clock)
 
 
 def _app(
@@ -244,13 +255,15 @@ def _app(
     ring: KeyRing,
     store: Ledger,
     in_force: CatalogueInForce,
-    chat: ServeChat,
+    calls: ServeCalls,
+    keeping: Keeping,
     clock: Clock,
 ) -> App:
     links = Links(settings.public_url, _networks(settings.trusted_proxies))
     routes = all_routes(
         about=AboutRoutes(links),
-        chat=ChatRoutes(chat),
+        calls=CallRoutes(calls, CountTokens(in_force, calls.upstream, clock), keeping),
+        responses=ResponseRoutes(keeping.responses, clock, asyncio.to_thread),
         models=ModelRoutes(
             lambda: in_force.catalogue,
             lambda model: in_force.router.shown_rates(model, clock.now_ms()),
@@ -268,7 +281,7 @@ def _app(
         links=links,
         clock=clock,
         bodies=Bodies(settings.server.max_body_bytes),
-        new_inference_id=chat.new_id,
+        new_inference_id=calls.new_id,
     )
 
 
@@ -373,6 +386,15 @@ async def _watch(in_force: CatalogueInForce, providers: Providers) -> None:
         if in_force.catalogue is not catalogue:
             providers.replace_secrets(_secrets(in_force.catalogue))
         await asyncio.sleep(_WATCH_S)
+
+
+async def _sweep(keeping: Keeping, clock: Clock) -> None:
+    while True:
+        try:
+            await keeping.sweep(clock.now_ms())
+        except Problem as problem:
+            _log.error("kept responses could not be swept: %s", problem.message)
+        await asyncio.sleep(_SWEEP_S)
 
 
 @contextlib.asynccontextmanager

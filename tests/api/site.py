@@ -18,10 +18,11 @@ from modelport.api.server import listening
 from modelport.api.table import all_routes
 from modelport.api.v1.about import AboutRoutes
 from modelport.api.v1.billing import BillingRoutes
-from modelport.api.v1.chat import ChatRoutes
+from modelport.api.v1.calls import CallRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.models import ModelRoutes
+from modelport.api.v1.responses import ResponseRoutes
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.compile import Facts
 from modelport.catalogue.facts import Model, Retired
@@ -29,9 +30,11 @@ from modelport.core.credits import Credits
 from modelport.keys.issue import KeyHasher, KeyIssuer
 from modelport.keys.key import Key, Scope
 from modelport.keys.ring import KeyRing
-from modelport.serving.exchange import ChatRequest
+from modelport.serving.exchange import CallRequest
+from modelport.serving.keeping import Keeping
 from modelport.serving.ports import Client
 from tests.keys.twin import TwinKeys
+from tests.twins.responses import TwinResponses
 
 ACCOUNT = 7
 NOW_MS = 1_777_716_000_123
@@ -49,7 +52,7 @@ CATALOGUE = Catalogue(
     "digest",
 )
 
-Serve = Callable[[ChatRequest, Key, Client], Awaitable[None]]
+Serve = Callable[[CallRequest, Key, Client], Awaitable[None]]
 
 
 class FixedClock:
@@ -93,7 +96,7 @@ class Balances:
         return self.credits
 
 
-async def answer_at_once(request: ChatRequest, key: Key, client: Client) -> None:
+async def answer_at_once(request: CallRequest, key: Key, client: Client) -> None:
     """The shortest chat there is."""
     await client.start(200, [(b"content-type", b"application/json"), (b"x-inference-id", b"i" * 21)])
     await client.finish(REPLY)
@@ -112,10 +115,11 @@ class Site:
     balances: Balances = field(default_factory=Balances)
     clock: FixedClock = field(default_factory=FixedClock)
     serve_chat: Serve = answer_at_once
-    chats: list[ChatRequest] = field(default_factory=list)
+    chats: list[CallRequest] = field(default_factory=list)
     links: Links = field(default_factory=Links)
     cors: Cors = field(default_factory=Cors)
     bodies: Bodies = field(default_factory=Bodies)
+    kept: TwinResponses = field(default_factory=TwinResponses)
     not_ready: str | None = None
     stale: str | None = None
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
@@ -140,16 +144,21 @@ class Site:
     def app(self) -> App:
         """Build the application over the parts."""
 
-        async def serve(request: ChatRequest, key: Key, client: Client) -> None:
+        async def serve(request: CallRequest, key: Key, client: Client) -> None:
             self.chats.append(request)
             await self.serve_chat(request, key, client)
+
+        async def count(request: CallRequest, key: Key) -> int:
+            self.chats.append(request)
+            return 7
 
         async def reason() -> str | None:
             return self.not_ready
 
         routes = all_routes(
             about=AboutRoutes(self.links),
-            chat=ChatRoutes(serve),
+            calls=CallRoutes(serve, count, Keeping(self.kept, 1, run_at_once)),
+            responses=ResponseRoutes(self.kept, self.clock, run_at_once),
             models=ModelRoutes(lambda: CATALOGUE, lambda model: None, self.links, self.clock),
             keys=KeyRoutes(self.keys, self.issuer, self.ring, self.clock, run_at_once),
             billing=BillingRoutes(self.balances, Accounts(), self.clock, run_at_once),

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import pytest
 
 from modelport.core.errors import InvalidBody
+from modelport.dialects.sse import event_of
 from modelport.keys.key import Key
-from modelport.serving.exchange import CallFailed, ChatRequest
+from modelport.serving.exchange import CallFailed, CallRequest
 from modelport.serving.ports import Client, CutShort, ProviderBusy
 from tests.api.site import REPLY, Site, bearer
 
@@ -23,7 +24,7 @@ async def test_every_spelling_of_the_path_is_served_without_a_redirect(path: str
     async with site.running() as client:
         answer = await client.post(f"{site.url}{path}", content=b"{}", headers=bearer(site.regular))
     assert (answer.status_code, answer.content) == (200, REPLY)
-    assert site.chats[0].endpoint == CHAT
+    assert site.chats[0].format.endpoint == CHAT
 
 
 async def test_a_whole_answer_has_its_length_and_the_cross_origin_headers() -> None:
@@ -115,7 +116,7 @@ async def test_the_key_is_judged_before_the_body() -> None:
 
 
 async def test_a_failed_call_is_told_with_its_inference_id_and_the_callers_own() -> None:
-    async def refuse(request: ChatRequest, key: Key, client: Client) -> None:
+    async def refuse(request: CallRequest, key: Key, client: Client) -> None:
         raise CallFailed(InvalidBody(("'n': Expected integer at least 1, received 0",), "n"), "V1StGXR8Z5jdHi6BmyT8k")
 
     site = Site(serve_chat=refuse)
@@ -132,7 +133,7 @@ async def test_a_failed_call_is_told_with_its_inference_id_and_the_callers_own()
 
 
 async def test_a_busy_provider_says_when_to_come_back() -> None:
-    async def busy(request: ChatRequest, key: Key, client: Client) -> None:
+    async def busy(request: CallRequest, key: Key, client: Client) -> None:
         raise CallFailed(ProviderBusy("the local engine is busy", 5), "i" * 21)
 
     site = Site(serve_chat=busy)
@@ -142,7 +143,7 @@ async def test_a_busy_provider_says_when_to_come_back() -> None:
 
 
 async def test_an_unexpected_failure_tells_nothing_but_the_request_id(caplog: pytest.LogCaptureFixture) -> None:
-    async def broken(request: ChatRequest, key: Key, client: Client) -> None:
+    async def broken(request: CallRequest, key: Key, client: Client) -> None:
         raise RuntimeError("a path /srv/private and a secret")
 
     site = Site(serve_chat=broken)
@@ -157,14 +158,14 @@ async def test_an_unexpected_failure_tells_nothing_but_the_request_id(caplog: py
 
 
 def streaming(pieces: Sequence[bytes], problem: CutShort | None = None) -> Site:
-    async def stream(request: ChatRequest, key: Key, client: Client) -> None:
+    async def stream(request: CallRequest, key: Key, client: Client) -> None:
         await client.start(200, [(b"content-type", b"text/event-stream"), (b"x-inference-id", b"i" * 21)])
         for piece in pieces:
             await client.send(piece)
         if problem is None:
             await client.finish(b"data: [DONE]\n\n")
         else:
-            await client.fail(problem)
+            await client.fail(problem, event_of)
 
     return Site(serve_chat=stream)
 

@@ -161,7 +161,7 @@ def problems() -> set[type[Problem]]:
     return found - {Problem}
 
 
-NEVER_TOLD = {"CannotListen", "AlreadySettled", "UnknownAccount", "AccountExists", "CatalogueInvalid"}
+NEVER_TOLD = {"CannotListen", "AlreadySettled", "UnknownAccount", "AccountExists", "CatalogueInvalid", "SchemaRefused"}
 
 
 def test_every_problem_that_a_call_can_meet_has_a_rule() -> None:

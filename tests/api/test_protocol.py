@@ -11,7 +11,7 @@ import pytest
 from modelport.api.protocol import Limits
 from modelport.api.request import Bodies
 from modelport.keys.key import Key
-from modelport.serving.exchange import ChatRequest
+from modelport.serving.exchange import CallRequest
 from modelport.serving.ports import Client
 from tests.api.site import REPLY, Site, head
 from tests.api.wire import CHAT, QUICK, assert_error, post, read_answer
@@ -136,7 +136,7 @@ async def test_an_idle_connection_is_closed_without_a_word() -> None:
 
 
 async def test_a_long_answer_is_not_cut_by_the_idle_time() -> None:
-    async def late(request: ChatRequest, key: Key, client: Client) -> None:
+    async def late(request: CallRequest, key: Key, client: Client) -> None:
         await asyncio.sleep(1.5)
         await client.start(200, [])
         await client.finish(REPLY)
@@ -195,7 +195,7 @@ async def test_a_body_beyond_the_bound_is_refused_and_the_connection_goes_on(fra
 async def test_more_large_bodies_than_fit_into_memory_are_refused_and_room_comes_back() -> None:
     both, go = asyncio.Event(), asyncio.Event()
 
-    async def held(request: ChatRequest, key: Key, client: Client) -> None:
+    async def held(request: CallRequest, key: Key, client: Client) -> None:
         both.set()
         await go.wait()
         await client.start(200, [])
@@ -367,7 +367,7 @@ async def test_serving_is_told_at_once_when_the_caller_leaves() -> None:
     left = asyncio.Event()
     states: list[bool] = []
 
-    async def stream(request: ChatRequest, key: Key, client: Client) -> None:
+    async def stream(request: CallRequest, key: Key, client: Client) -> None:
         client.on_leave(left.set)
         states.append(client.has_left)
         await client.start(200, [(b"content-type", b"text/event-stream")])
@@ -390,7 +390,7 @@ async def test_serving_is_told_at_once_when_the_caller_leaves() -> None:
 async def test_callbacks_of_an_answered_request_are_forgotten() -> None:
     calls: list[str] = []
 
-    async def note(request: ChatRequest, key: Key, client: Client) -> None:
+    async def note(request: CallRequest, key: Key, client: Client) -> None:
         client.on_leave(lambda: calls.append(request.request_id))
         await client.start(200, [])
         await client.finish(REPLY)
@@ -405,7 +405,7 @@ async def test_callbacks_of_an_answered_request_are_forgotten() -> None:
 async def test_a_caller_that_reads_nothing_is_cut_off() -> None:
     ended = asyncio.Event()
 
-    async def flood(request: ChatRequest, key: Key, client: Client) -> None:
+    async def flood(request: CallRequest, key: Key, client: Client) -> None:
         await client.start(200, [])
         while not client.has_left:
             await client.send(b"x" * 100_000)
@@ -420,7 +420,7 @@ async def test_a_caller_that_reads_nothing_is_cut_off() -> None:
 
 
 async def test_an_answer_whose_maker_fails_midway_does_not_look_complete() -> None:
-    async def broken(request: ChatRequest, key: Key, client: Client) -> None:
+    async def broken(request: CallRequest, key: Key, client: Client) -> None:
         await client.start(200, [])
         await client.send(b"some")
         raise RuntimeError("broken")
@@ -439,7 +439,7 @@ async def test_an_answer_whose_maker_fails_midway_does_not_look_complete() -> No
 
 
 async def test_a_header_with_a_line_break_never_leaves() -> None:
-    async def splitting(request: ChatRequest, key: Key, client: Client) -> None:
+    async def splitting(request: CallRequest, key: Key, client: Client) -> None:
         await client.start(200, [(b"x-name", b"a\r\nset-cookie: b")])
         await client.finish(REPLY)
 

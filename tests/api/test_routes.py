@@ -2,19 +2,10 @@
 
 import pytest
 
-from tests.api.site import Site, bearer
+from modelport.serving.remembered import Remembered
+from tests.api.site import ACCOUNT, Site, bearer
 
 NOT_BUILT = [
-    ("POST", "/v1/responses"),
-    ("GET", "/v1/responses/resp_1"),
-    ("POST", "/responses"),
-    ("POST", "/v1/messages"),
-    ("POST", "/messages"),
-    ("POST", "/v1/messages/count_tokens"),
-    ("POST", "/openai/deployments/acme/talk/chat/completions"),
-    ("POST", "/v1/completions"),
-    ("POST", "/v1/embeddings"),
-    ("POST", "/embeddings"),
     ("POST", "/v1/batches"),
     ("GET", "/v1/batches"),
     ("POST", "/v1/batches/cancel/b1"),
@@ -120,8 +111,11 @@ async def test_the_messages_route_answers_errors_in_both_forms() -> None:
     async with site.running() as client:
         body = (await client.post("/v1/messages", json={})).json()
     assert body["type"] == "error"
-    assert body["error"]["type"] == "api_error"
-    assert body["statusCode"] == 501
+    assert body["error"]["type"] == "authentication_error"
+    assert body["statusCode"] == 401
+
+
+POSTED = {"chat", "responses", "messages", "embeddings"}
 
 
 async def test_the_root_says_what_this_is_and_its_links_work() -> None:
@@ -130,7 +124,7 @@ async def test_the_root_says_what_this_is_and_its_links_work() -> None:
         told = (await client.get("/")).json()
         assert told["name"] == "Modelport"
         for name, link in told["links"].items():
-            answer = await client.request("OPTIONS" if name == "chat" else "GET", link)
+            answer = await client.request("OPTIONS" if name in POSTED else "GET", link)
             assert answer.status_code in (200, 204)
 
 
@@ -145,3 +139,65 @@ async def test_readiness_names_a_catalogue_that_was_rejected() -> None:
     async with site.running() as client:
         answer = await client.get("/readyz")
     assert (answer.status_code, answer.json()["catalogue"]) == (200, "rejected: acme.toml: name: missing")
+
+
+INFERENCE = [
+    ("/chat/completions", "/v1/chat/completions"),
+    ("/completions", "/v1/completions"),
+    ("/messages", "/v1/messages"),
+    ("/responses", "/v1/responses"),
+    ("/embeddings", "/v1/embeddings"),
+    ("/openai/deployments/acme/talk", "/v1/chat/completions"),
+    ("/openai/deployments/acme/talk/chat/completions", "/v1/chat/completions"),
+    ("/openai/deployments/acme/talk/embeddings", "/v1/embeddings"),
+]
+
+
+@pytest.mark.parametrize("prefix", ["", "/v1", "/v2", "/api/v1"])
+@pytest.mark.parametrize(("path", "endpoint"), INFERENCE)
+async def test_every_format_is_met_under_every_prefix(prefix: str, path: str, endpoint: str) -> None:
+    site = Site()
+    async with site.running() as client:
+        for end in ("", "/", "?beta=true", "?api-version=2026-01-01"):
+            answer = await client.post(f"{prefix}{path}{end}", json={}, headers={"api-key": site.regular})
+            assert answer.status_code == 200, answer.text
+    assert {call.format.endpoint for call in site.chats} == {endpoint}
+    assert {call.model for call in site.chats} == {"acme/talk" if "deployments" in path else None}
+
+
+async def test_a_deployment_must_be_named() -> None:
+    site = Site()
+    async with site.running() as client:
+        answer = await client.post("/openai/deployments/chat/completions", json={}, headers=bearer(site.regular))
+    assert answer.status_code == 404
+
+
+async def test_embeddings_behind_a_deployment_ask_for_their_own_scope() -> None:
+    site = Site()
+    chats_only = site.make_key(scopes=frozenset({"model:chat"}))
+    async with site.running() as client:
+        path = "/openai/deployments/acme/talk/embeddings"
+        assert (await client.post(path, json={}, headers=bearer(chats_only))).status_code == 403
+
+
+async def test_tokens_are_counted_without_an_answer() -> None:
+    site = Site()
+    async with site.running() as client:
+        answer = await client.post("/v1/messages/count_tokens", json={}, headers={"x-api-key": site.regular})
+    assert answer.json() == {"input_tokens": 7}
+
+
+async def test_a_kept_response_is_found_by_its_account_until_it_is_deleted() -> None:
+    site = Site()
+    now_ms = site.clock.now_ms()
+    site.kept.save(Remembered("resp_1", ACCOUNT, now_ms, now_ms + 1000, b"[]", b"[]", b'{"id":"resp_1"}'))
+    site.kept.save(Remembered("resp_2", ACCOUNT + 1, now_ms, now_ms + 1000, b"[]", b"[]", b"{}"))
+    async with site.running() as client:
+        client.headers.update(bearer(site.regular))
+        assert (await client.get("/v1/responses/resp_1")).json() == {"id": "resp_1"}
+        gone = await client.get("/responses/resp_2")
+        assert (gone.status_code, gone.json()["error"]["code"]) == (404, "response_not_found")
+        told = {"id": "resp_1", "object": "response", "deleted": True}
+        assert (await client.delete("/v1/responses/resp_1")).json() == told
+        assert (await client.get("/v1/responses/resp_1")).status_code == 404
+        assert (await client.delete("/v1/responses/resp_1")).status_code == 404

@@ -10,7 +10,7 @@ import pytest
 from modelport.api.protocol import Limits
 from modelport.api.server import CannotListen, listening, raise_file_limit, serve
 from modelport.keys.key import Key
-from modelport.serving.exchange import ChatRequest
+from modelport.serving.exchange import CallRequest
 from modelport.serving.ports import Client
 from tests.api.site import REPLY, Site
 from tests.api.wire import post, read_answer
@@ -19,7 +19,7 @@ from tests.api.wire import post, read_answer
 async def test_stopping_lets_answers_end_and_takes_no_new_connections() -> None:
     begun, go = asyncio.Event(), asyncio.Event()
 
-    async def held(request: ChatRequest, key: Key, client: Client) -> None:
+    async def held(request: CallRequest, key: Key, client: Client) -> None:
         begun.set()
         await go.wait()
         await client.start(200, [])
@@ -52,7 +52,7 @@ async def test_stopping_lets_answers_end_and_takes_no_new_connections() -> None:
 async def test_stopping_cuts_what_does_not_end_in_time() -> None:
     begun, cancelled = asyncio.Event(), asyncio.Event()
 
-    async def endless(request: ChatRequest, key: Key, client: Client) -> None:
+    async def endless(request: CallRequest, key: Key, client: Client) -> None:
         begun.set()
         try:
             await asyncio.Event().wait()
@@ -101,7 +101,7 @@ async def held_server(
 async def test_one_signal_drains(number: signal.Signals) -> None:
     begun, go = asyncio.Event(), asyncio.Event()
 
-    async def held(request: ChatRequest, key: Key, client: Client) -> None:
+    async def held(request: CallRequest, key: Key, client: Client) -> None:
         begun.set()
         await go.wait()
         await client.start(200, [])
@@ -122,7 +122,7 @@ async def test_one_signal_drains(number: signal.Signals) -> None:
 async def test_a_second_signal_ends_at_once() -> None:
     begun = asyncio.Event()
 
-    async def endless(request: ChatRequest, key: Key, client: Client) -> None:
+    async def endless(request: CallRequest, key: Key, client: Client) -> None:
         begun.set()
         await asyncio.Event().wait()
 

@@ -10,20 +10,22 @@ from typing import Any
 from modelport.api.errors import code_of, status_of
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.compile import Facts
-from modelport.catalogue.facts import RATE_UNITS, Model, Offer, Provider, Quirks, Rates
+from modelport.catalogue.facts import RATE_UNITS, Dialect, Model, Offer, Provider, Quirks, Rates
 from modelport.core.clock import SystemClock
 from modelport.core.credits import Credits
 from modelport.core.errors import Problem
 from modelport.core.ids import IdSource
+from modelport.dialects.table import CHAT, Format
 from modelport.dialects.wire import UpstreamRequest
 from modelport.keys.key import DisconnectPolicy, Key, Limit
 from modelport.ledger.book import Book
 from modelport.ledger.records import CallRecord, Receipt
 from modelport.operations.usage import TEXT_METERS
 from modelport.routing.router import Router
-from modelport.serving.chat import ServeChat
+from modelport.serving.calls import ServeCalls
 from modelport.serving.estimate import Estimator
-from modelport.serving.exchange import ChatRequest
+from modelport.serving.exchange import CallRequest
+from modelport.serving.health import Health
 from tests.twins.ledger import Vault, VaultLedger
 
 ACCOUNT = 3
@@ -122,6 +124,8 @@ class NotingClient:
         self.pieces: list[bytes] = []
         self.is_finished = False
         self.problem: Problem | None = None
+        self.last_event = b""
+        """How the problem was told."""
         self.has_left = False
         self.got = asyncio.Event()
         """Set when the first piece has come."""
@@ -145,8 +149,9 @@ class NotingClient:
         await self.send(data)
         self.is_finished = not self.has_left
 
-    async def fail(self, problem: Problem) -> None:
+    async def fail(self, problem: Problem, framed: Callable[[bytes], bytes]) -> None:
         self.problem = problem
+        self.last_event = framed(b"{}")
 
     def leave(self) -> None:
         """Close the connection."""
@@ -200,13 +205,20 @@ def refused(status: int, message: str = "no") -> Script:
     return Script([json.dumps({"error": {"message": message}}).encode()], status=status)
 
 
-def offer_of(provider: str, *, output_credits: int = 1, priority: int = 100, quirks: Quirks = Quirks()) -> Offer:  # noqa: B008 - frozen
+def offer_of(
+    provider: str,
+    *,
+    output_credits: int = 1,
+    priority: int = 100,
+    quirks: Quirks = Quirks(),  # noqa: B008 - frozen
+    dialect: Dialect = "openai_chat",
+) -> Offer:
     """An offer of the model at one credit per output token; input costs nothing."""
     sold_by = Provider(
         provider,
         provider.title(),
         f"https://{provider}.example/v1",
-        {"chat": ("openai_chat",)},
+        {"chat": (dialect,)},
         "none",
         priority=priority,
     )
@@ -228,16 +240,18 @@ class Routes:
 class Stage:
     """Serving with all it needs."""
 
-    serve: ServeChat
+    serve: ServeCalls
     upstream: ScriptedUpstream
     vault: Vault
     book: Book
 
-    async def call(self, client: NotingClient | None = None, key: Key | None = None, **fields: object) -> NotingClient:
+    async def call(
+        self, client: NotingClient | None = None, key: Key | None = None, met: Format = CHAT, **fields: object
+    ) -> NotingClient:
         """Make a call and return what its caller got; raises what it was refused with."""
         client = client or NotingClient()
         body = {"model": MODEL.id, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 100} | fields
-        request = ChatRequest(json.dumps(body).encode(), "/v1/chat/completions", "request-1", None)
+        request = CallRequest(json.dumps(body).encode(), met, "request-1", None)
         await self.serve(request, key or key_of(), client)
         return client
 
@@ -290,12 +304,14 @@ async def on_stage(
     vault.entries.append(("BONUS", 1, ACCOUNT, credit))
     upstream = ScriptedUpstream(scripts)
     async with Book(VaultLedger(vault, "here"), hold_wait_s=hold_wait_s) as book:
-        serve = ServeChat(
+        serve = ServeCalls(
             routes=Routes(Router(Catalogue(facts, "digest"), frozenset())),
             ledger=book,
             upstream=upstream,
             estimator=Estimator(),
+            health=Health(SystemClock().monotonic_s),
             clock=SystemClock(),
+            jitter=lambda: 0.0,
             new_id=IdSource(),
             status_of=status_of,
             code_of=code_of,

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -231,17 +232,7 @@ async def test_a_call_that_could_not_be_settled_gets_no_answer() -> None:
     async with on_stage({"first": [whole(5), stream(output=5)]}) as stage:
         serve = stage.serve
         first = await stage.call()
-        again = type(serve)(
-            routes=serve.routes,
-            ledger=serve.ledger,
-            upstream=serve.upstream,
-            estimator=serve.estimator,
-            clock=serve.clock,
-            new_id=lambda: first.headers[b"x-inference-id"].decode(),
-            status_of=serve.status_of,
-            code_of=serve.code_of,
-            drain_s=serve.drain_s,
-        )
+        again = replace(serve, new_id=lambda: first.headers[b"x-inference-id"].decode())
         stage.serve = again
         client = await stage.call(stream=True)
     assert isinstance(client.problem, AlreadySettled)

@@ -56,11 +56,11 @@ class AsgiClient:
             await self._begin(head)
         await self._request.send({"type": "http.response.body", "body": data, "more_body": False})
 
-    async def fail(self, problem: Problem) -> None:
+    async def fail(self, problem: Problem, framed: Callable[[bytes], bytes]) -> None:
         """End a stream with an error event; one of which nothing was sent yet becomes a plain error answer."""
         refusal, body = self._render(problem)
         if self._head is None:
-            await self.finish(b"data: %b\n\n" % body)
+            await self.finish(framed(body))
             return
         kept = [header for header in self._head if header[0] not in (b"content-type", b"cache-control")]
         self.status = refusal.status

@@ -11,6 +11,7 @@ from modelport.api import problems as http
 from modelport.catalogue.problems import RetiredModel, UnknownModel
 from modelport.core.clock import iso_ms
 from modelport.core.errors import InvalidBody, Problem
+from modelport.dialects.fill import CannotFill
 from modelport.dialects.wire import MalformedReply, UpstreamFault
 from modelport.egress.guard import AddressRefused
 from modelport.keys import key as keys
@@ -20,6 +21,7 @@ from modelport.pricing.charge import UnpricedUsage
 from modelport.routing import problems as routing
 from modelport.serving import ports
 from modelport.serving.exchange import CallerLeft
+from modelport.serving.remembered import UnknownResponse
 
 ErrorOrigin = Literal["gateway", "provider"]
 
@@ -84,6 +86,9 @@ RULES: dict[type[Problem], Rule] = {
     KeysBusy: Rule(503, "overloaded"),
     money.StoreUnavailable: Rule(503, "store_unavailable"),
     CallerLeft: Rule(499, "caller_left"),
+    routing.WrongOperation: Rule(400, "wrong_operation"),
+    CannotFill: Rule(404, "cannot_fill"),
+    UnknownResponse: Rule(404, "response_not_found"),
     routing.UnknownProvider: Rule(400, "unknown_provider"),
     routing.Unserved: Rule(503, "model_not_served"),
     routing.Unpriced: Rule(503, "model_not_priced"),
@@ -97,6 +102,7 @@ RULES: dict[type[Problem], Rule] = {
     ports.MalformedAnswer: Rule(502, "provider_malformed_answer", "provider", "Bad Gateway: {message}"),
     MalformedReply: Rule(502, "provider_malformed_answer", "provider", "Bad Gateway: {message}"),
     ports.AnswerTooLarge: Rule(502, "provider_answer_too_large", "provider", "Bad Gateway: {message}"),
+    ports.AnswerBroken: Rule(502, "answer_broken", "provider", "Bad Gateway: {message}"),
     ports.UpstreamProblem: Rule(502, "provider_failed", "provider", "Bad Gateway: {message}"),
 }
 """Every problem that may reach a caller; what is not here, nor below something that is, is told as unexpected."""

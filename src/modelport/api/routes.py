@@ -119,17 +119,12 @@ def is_messages(path: str) -> bool:
 _CHAT = "use POST /v1/chat/completions"
 _MEDIA = "use the media provider's own API for now"
 NOT_BUILT: Mapping[str, str] = {
-    "responses": _CHAT,
-    "messages": _CHAT,
-    "completions": _CHAT,
-    "openai": f"{_CHAT} with the model's id in the body",
     "batches": f"{_CHAT}, one call for each request",
     "bagoodex": "use a model that searches the web, through POST /v1/chat/completions",
     "assistants": _CHAT,
     "threads": _CHAT,
     "mcp": _CHAT,
     "moderations": "ask a moderation model through POST /v1/chat/completions",
-    "embeddings": "use the embedding provider's own API for now",
     "images": _MEDIA,
     "video": _MEDIA,
     "generate": _MEDIA,

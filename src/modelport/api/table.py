@@ -3,16 +3,18 @@
 from modelport.api.routes import Route, inference
 from modelport.api.v1.about import AboutRoutes
 from modelport.api.v1.billing import BillingRoutes
-from modelport.api.v1.chat import ChatRoutes
+from modelport.api.v1.calls import CallRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.models import ModelRoutes
+from modelport.api.v1.responses import ResponseRoutes
 
 
 def all_routes(
     *,
     about: AboutRoutes,
-    chat: ChatRoutes,
+    calls: CallRoutes,
+    responses: ResponseRoutes,
     models: ModelRoutes,
     keys: KeyRoutes,
     billing: BillingRoutes,
@@ -21,7 +23,18 @@ def all_routes(
     """List every path with its methods; the names are lines of `access.ACCESS`."""
     return (
         Route(("/",), {"GET": ("about", about.show)}),
-        Route(inference("/chat/completions"), {"POST": ("chat", chat.complete)}),
+        Route(inference("/chat/completions"), {"POST": ("chat", calls.chat)}),
+        Route(inference("/completions"), {"POST": ("completions", calls.completions)}),
+        Route(inference("/messages"), {"POST": ("messages", calls.messages)}),
+        Route(inference("/messages/count_tokens"), {"POST": ("messages.count", calls.count_tokens)}),
+        Route(inference("/responses"), {"POST": ("responses", calls.responses)}),
+        Route(
+            inference("/responses/"),
+            {"GET": ("responses.show", responses.show), "DELETE": ("responses.delete", responses.delete)},
+            has_tail=True,
+        ),
+        Route(inference("/embeddings"), {"POST": ("embeddings", calls.embeddings)}),
+        Route(inference("/openai/deployments/"), {"POST": ("deployment", calls.deployment)}, has_tail=True),
         Route(("/models",), {"GET": ("models.array", models.bare)}),
         Route(("/v1/models", "/api/v1/models", "/v2/models"), {"GET": ("models.list", models.index)}),
         Route(inference("/models/"), {"GET": ("models.retrieve", models.retrieve)}, has_tail=True),

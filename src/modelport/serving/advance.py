@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from modelport.catalogue.facts import Rates
 from modelport.core.credits import Credits
 from modelport.core.errors import Problem
-from modelport.dialects import openai_chat
+from modelport.dialects.wire import Served
 from modelport.ledger.book import Hold
 from modelport.ledger.problems import StoreUnavailable
 from modelport.serving.estimate import BYTES_PER_TOKEN_GUESSED, Estimate
@@ -33,9 +33,9 @@ class Cover:
     bound: int | None
     """The output per choice that the provider is asked to keep to, because there is no money for more."""
 
-    def advance(self, rates: Rates) -> "Advance":
-        """Begin to pay for a stream that is charged at those rates."""
-        return Advance(self.hold, self.estimate.at(rates) if self.estimate.is_guess else self.estimate)
+    def advance(self, rates: Rates, served: Served) -> "Advance":
+        """Begin to pay for a stream of a format that is charged at those rates."""
+        return Advance(self.hold, self.estimate.at(rates) if self.estimate.is_guess else self.estimate, served)
 
     def is_used_up(self, output_tokens: int) -> bool:
         """Whether an answer went as far as its money and no further."""
@@ -63,11 +63,12 @@ class Advance:
     To be asked whenever the stream's count of events has come to `look_at`.
     """
 
-    __slots__ = ("_estimate", "_events", "_paid", "hold", "is_over", "look_at", "problem", "tokens")
+    __slots__ = ("_estimate", "_events", "_paid", "_served", "hold", "is_over", "look_at", "problem", "tokens")
 
-    def __init__(self, hold: Hold, estimate: Estimate) -> None:
+    def __init__(self, hold: Hold, estimate: Estimate, served: Served) -> None:
         """Pay for a stream of that estimate, which is at the rates it is charged at."""
         self.hold = hold
+        self._served = served
         self._estimate = estimate
         self._events = 0
         self._paid = 0
@@ -83,16 +84,16 @@ class Advance:
 
     async def cover(self, passed: bytes, events: int) -> bytes:
         """Return as much of `passed`, which brought the count to `events`, as is paid for."""
-        weight = _weight(passed)
+        weight = self._weight(passed)
         before = self.tokens
         self.tokens += (events - self._events) * weight
         self._events = events
         if self.tokens * 4 >= self._paid * 3:
             await self._extend()
         if self.tokens > self._paid:
-            kept, said = _within(passed, self._paid - before)
+            kept, said = self._within(passed, self._paid - before)
             self.tokens = before + said
-            if len(kept) < len(passed):
+            if len(kept) < len(passed) or not self._served.is_divisible:
                 self.is_over = True
                 return kept
         self.problem = None
@@ -125,21 +126,24 @@ class Advance:
         most = estimate.most_tokens
         self._paid = NEVER if paid is None or (most is not None and paid >= most) else paid
 
+    def _weight(self, passed: bytes) -> int:
+        """Say how many tokens an event of this piece has: one, unless the provider sends many in each."""
+        each = self._served.said_bytes(passed) // max(1, passed.count(b"\n\n"))
+        return 1 if each <= _HEAVY_EVENT_BYTES else each // BYTES_PER_TOKEN_GUESSED
 
-def _weight(passed: bytes) -> int:
-    """Say how many tokens an event of this piece has: one, unless the provider sends many in each."""
-    each = openai_chat.said_bytes(passed) // max(1, passed.count(b"\n\n"))
-    return 1 if each <= _HEAVY_EVENT_BYTES else each // BYTES_PER_TOKEN_GUESSED
+    def _within(self, passed: bytes, most_tokens: int) -> tuple[bytes, int]:
+        """Return the first events of a piece that stay within so many tokens, and how many these have.
 
-
-def _within(passed: bytes, most_tokens: int) -> tuple[bytes, int]:
-    """Return the first events of a piece that stay within so many tokens, and how many these have."""
-    kept: list[bytes] = []
-    tokens = 0
-    for event in passed.split(b"\n\n")[:-1]:
-        said = tokens + (_weight(event) if openai_chat.said_bytes(event) else 0)
-        if said > most_tokens:
-            break
-        kept.append(event + b"\n\n")
-        tokens = said
-    return b"".join(kept), tokens
+        A piece whose events hang together goes whole: what of it is not paid for is given away.
+        """
+        if not self._served.is_divisible:
+            return passed, most_tokens
+        kept: list[bytes] = []
+        tokens = 0
+        for event in passed.split(b"\n\n")[:-1]:
+            said = tokens + (self._weight(event) if self._served.said_bytes(event) else 0)
+            if said > most_tokens:
+                break
+            kept.append(event + b"\n\n")
+            tokens = said
+        return b"".join(kept), tokens

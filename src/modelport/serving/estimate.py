@@ -88,14 +88,15 @@ class Estimate(Struct, frozen=True):
 
     def at(self, rates: Rates) -> "Estimate":
         """Return the same estimate at the rates of the offer that answered."""
-        input_rate, output_rate = _dearest(rates.by_meter, _INPUTS), _dearest(rates.by_meter, _OUTPUTS)
+        by_meter = rates.at(self.input_tokens)
+        input_rate, output_rate = _dearest(by_meter, _INPUTS), _dearest(by_meter, _OUTPUTS)
         return replace(self, input_rate=input_rate, output_rate=output_rate)
 
 
 class _Recent:
     """What is remembered of one model."""
 
-    __slots__ = ("caution", "input_rate", "offers", "output", "output_rate")
+    __slots__ = ("caution", "input_rate", "is_tiered", "offers", "output", "output_rate")
 
     def __init__(self) -> None:
         self.output = float(FIRST_GUESS_OUTPUT)
@@ -103,12 +104,19 @@ class _Recent:
         self.offers: Offers = ()
         self.input_rate = 0
         self.output_rate = 0
+        self.is_tiered = False
 
     def price(self, offers: Offers) -> None:
         """Find the dearest rates among offers; the router hands out the same ones until a price changes."""
         self.offers = offers
-        self.input_rate = max(_dearest(rates.by_meter, _INPUTS) for _, rates in offers)
-        self.output_rate = max(_dearest(rates.by_meter, _OUTPUTS) for _, rates in offers)
+        self.input_rate, self.output_rate = _dearest_of(offers, 0)
+        self.is_tiered = any(rates.tiers for _, rates in offers)
+
+
+def _dearest_of(offers: Offers, input_tokens: int) -> tuple[int, int]:
+    """Return the dearest rates of input and output for a call with so much input."""
+    at = [rates.at(input_tokens) for _, rates in offers]
+    return max(_dearest(rates, _INPUTS) for rates in at), max(_dearest(rates, _OUTPUTS) for rates in at)
 
 
 def _dearest(rates: Mapping[str, int], meters: tuple[str, ...]) -> int:
@@ -133,6 +141,9 @@ class Estimator:
             tokens = model.context_tokens
         if recent.caution != 1.0:
             tokens = int(tokens * recent.caution)
+        input_rate, output_rate = recent.input_rate, recent.output_rate
+        if recent.is_tiered:
+            input_rate, output_rate = _dearest_of(offers, tokens)
         output = most = call.max_tokens
         if output is None:
             output = int(recent.output * 1.25)
@@ -145,8 +156,8 @@ class Estimator:
             tokens,
             output * call.choices,
             call.choices,
-            recent.input_rate,
-            recent.output_rate,
+            input_rate,
+            output_rate,
             None if most is None else most * call.choices,
             call.max_tokens is None,
         )
@@ -163,7 +174,10 @@ class Estimator:
 
 def guessed(call: ChatCall, output_bytes: int) -> Usage:
     """Guess usage from sizes, when the provider reported none."""
-    return Usage({"input": _input(call), "output": -(-output_bytes // BYTES_PER_TOKEN_GUESSED)}, "estimated")
+    found = {"input": _input(call)}
+    if output_bytes:
+        found["output"] = -(-output_bytes // BYTES_PER_TOKEN_GUESSED)
+    return Usage(found, "estimated")
 
 
 def counted(call: ChatCall, pieces: int) -> Usage:

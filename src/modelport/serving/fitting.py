@@ -1,16 +1,24 @@
 """Passing over the offers that cannot do at all what a call asks for."""
 
-from modelport.dialects import openai_chat
+from modelport.core.errors import InvalidBody
+from modelport.dialects.fill import CannotFill
+from modelport.dialects.table import unable
 from modelport.operations.chat import ChatCall
 from modelport.routing.router import Plan
 
 
 def fitting(call: ChatCall, plan: Plan) -> Plan:
-    """Return the plan without such offers; raises `InvalidBody`, naming what was asked, when none is left."""
+    """Return the plan without such offers; raises `InvalidBody` or `CannotFill` when none is left."""
+    if call.suffix is not None:
+        filling = tuple(pair for pair in plan.offers if pair[0].quirks.fill_path)
+        if not filling:
+            raise CannotFill(call.model)
+        return Plan(plan.model, filling)
     if call.choices == 1 and call.prefix_at is None:
         return plan
-    refusals = [openai_chat.unable(call, offer) for offer, _ in plan.offers]
+    refusals = [unable(call, offer) for offer, _ in plan.offers]
     able = tuple(pair for pair, refusal in zip(plan.offers, refusals, strict=True) if refusal is None)
-    if not able and refusals[0] is not None:
-        raise refusals[0]
+    first: InvalidBody | None = refusals[0]
+    if not able and first is not None:
+        raise first
     return plan if len(able) == len(plan.offers) else Plan(plan.model, able)

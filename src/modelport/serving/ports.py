@@ -36,8 +36,11 @@ class Client(Protocol):
         """Send the last piece and end the answer."""
         ...
 
-    async def fail(self, problem: Problem) -> None:
-        """End a stream that has begun with an error event, so that it never looks complete."""
+    async def fail(self, problem: Problem, framed: Callable[[bytes], bytes]) -> None:
+        """End a stream that has begun with an error event, so that it never looks complete.
+
+        `framed` makes the event of an error body, in the form of the stream.
+        """
         ...
 
 
@@ -103,6 +106,15 @@ class CutShort(UpstreamProblem):
 
 class MalformedAnswer(UpstreamProblem):
     """Not HTTP, or not what the dialect promises."""
+
+
+class AnswerBroken(Problem):
+    """An answer came, and costs what it costs, but is not what was asked for and what its provider does not enforce."""
+
+    def __init__(self, provider: str, breach: str) -> None:
+        super().__init__(
+            f"the answer of {provider} is not what was asked for: {breach}. Its tokens are charged; ask again"
+        )
 
 
 class AnswerTooLarge(UpstreamProblem):

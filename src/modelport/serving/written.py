@@ -9,7 +9,7 @@ from modelport.keys.key import Key
 from modelport.ledger.records import Attempt, CallRecord, CallStatus
 from modelport.operations.usage import NOTHING_USED, Usage
 from modelport.pricing.charge import charge
-from modelport.serving.exchange import ChatRequest
+from modelport.serving.exchange import CallRequest
 
 CLIENT_LEFT = 499
 """The status on the row of a call whose caller left before the end; nobody receives it."""
@@ -21,8 +21,9 @@ MAX_NAME = 100
 
 def named(dropped: Sequence[str]) -> tuple[str, ...]:
     """Bound what is written of dropped parameters: their names are the caller's, and so are their number and length."""
-    names = tuple(name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…" for name in dropped[:MAX_DROPPED])
-    return names if len(dropped) <= MAX_DROPPED else (*names, f"and {len(dropped) - MAX_DROPPED} more")
+    once = tuple(dict.fromkeys(dropped))
+    names = tuple(name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…" for name in once[:MAX_DROPPED])
+    return names if len(once) <= MAX_DROPPED else (*names, f"and {len(once) - MAX_DROPPED} more")
 
 
 @dataclass(slots=True)
@@ -30,7 +31,7 @@ class Notes:
     """The facts of one call as they become known."""
 
     inference_id: str
-    request: ChatRequest
+    request: CallRequest
     key: Key
     clock: Clock
     created_at_ms: int
@@ -59,6 +60,10 @@ class Notes:
         """The row of a stream that we or the provider cut: the house bears its cost."""
         return self._row(usage, 200, code, on_house=True)
 
+    def broken(self, usage: Usage, code: str, http_status: int) -> CallRecord:
+        """The row of a call whose answer was not what was asked for: it is paid for, and told as an error."""
+        return self._row(usage, http_status, code, on_house=False)
+
     def left(self, usage: Usage) -> CallRecord:
         """The row of a call that ended because its caller had left."""
         return self._row(usage, CLIENT_LEFT, "client_left", on_house=False)
@@ -74,7 +79,7 @@ class Notes:
         self, usage: Usage, http_status: int, error: str | None, *, on_house: bool, status: CallStatus = "failed"
     ) -> CallRecord:
         request, offer, key = self.request, self.offer, self.key
-        rates: Mapping[str, int] = self.rates.by_meter if self.rates is not None else {}
+        rates: Mapping[str, int] = self.rates.at(usage.input_tokens) if self.rates is not None else {}
         return CallRecord(
             inference_id=self.inference_id,
             request_id=request.request_id,
@@ -85,7 +90,7 @@ class Notes:
             created_at_ms=self.created_at_ms,
             duration_ms=self.elapsed_ms(),
             first_byte_ms=self.first_byte_ms,
-            endpoint=request.endpoint,
+            endpoint=request.format.endpoint,
             origin=request.origin,
             model=self.model.id if self.model is not None else "",
             provider=offer.provider.id if offer is not None else self._last_asked(),

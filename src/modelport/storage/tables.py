@@ -147,3 +147,16 @@ changes = Table(
     Column("at_ms", BigInteger, nullable=False),
     sqlite_autoincrement=True,
 )
+
+responses = Table(
+    "responses",
+    metadata,
+    Column("id", ORDERED_TEXT, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("accounts.id"), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Column("input", LargeBinary, nullable=False),
+    Column("output", LargeBinary, nullable=False),
+    Column("response", LargeBinary, nullable=False),
+    Index("responses_by_expiry", "expires_at_ms"),
+)

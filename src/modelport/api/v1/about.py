@@ -9,6 +9,9 @@ from modelport.api.request import Answer, Request, json_answer
 _PLACES = {
     "models": "/v1/models",
     "chat": "/v1/chat/completions",
+    "responses": "/v1/responses",
+    "messages": "/v1/messages",
+    "embeddings": "/v1/embeddings",
     "health": "/healthz",
     "readiness": "/readyz",
 }

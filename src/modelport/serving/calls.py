@@ -1,4 +1,4 @@
-"""Chat, from the parsed request to the last byte: admit → plan → hold → attempt → settle → record."""
+"""A call of a model, from the parsed request to the last byte: admit → plan → hold → attempt → settle → record."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,30 +9,32 @@ from urllib.parse import quote
 from modelport.catalogue.facts import Model
 from modelport.core.clock import Clock
 from modelport.core.credits import usd_text
-from modelport.core.errors import Problem
-from modelport.dialects import openai_chat
-from modelport.dialects.openai_chat_stream import ChatStream
-from modelport.dialects.wire import Identity, MalformedReply
+from modelport.core.errors import InvalidBody, Problem
+from modelport.dialects.table import Asked, Format
+from modelport.dialects.wire import CannotSearch, Ending, Identity, Keepable, MalformedReply, Passage
 from modelport.keys.key import Key
 from modelport.ledger.book import Book, Hold
 from modelport.ledger.budget import KeyBudget
 from modelport.ledger.records import Receipt
 from modelport.operations.chat import ChatCall, RoleRefused
 from modelport.operations.usage import NOTHING_USED, Usage
+from modelport.routing.problems import WrongOperation
 from modelport.routing.router import Plan, Router
 from modelport.serving.advance import USED_UP, Advance, Cover, cover
 from modelport.serving.attempts import FirstSuccess, Success
 from modelport.serving.estimate import Estimator, counted, guessed
-from modelport.serving.exchange import CallerLeft, CallFailed, ChatRequest
+from modelport.serving.exchange import CallerLeft, CallFailed, CallRequest
 from modelport.serving.fitting import fitting
+from modelport.serving.health import Health
 from modelport.serving.patience import Patience
-from modelport.serving.ports import Client, CutShort, MalformedAnswer, Upstream, UpstreamProblem
+from modelport.serving.ports import AnswerBroken, Client, CutShort, MalformedAnswer, Upstream, UpstreamProblem
 from modelport.serving.written import Notes, named
 
 JSON_TYPE = (b"content-type", b"application/json")
 # A client that goes by the letter reads text without a charset as Latin-1.
 STREAM_HEADERS = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
 MAX_DROPPED_BYTES = 1000
+MOST_NAMED = 5
 
 
 class Routes(Protocol):
@@ -44,14 +46,17 @@ class Routes(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ServeChat:
-    """Serves chat calls."""
+class ServeCalls:
+    """Serves calls of every operation whose answer comes on the same connection."""
 
     routes: Routes
     ledger: Book
     upstream: Upstream
     estimator: Estimator
+    health: Health
     clock: Clock
+    jitter: Callable[[], float]
+    """A number from 0 to 1, by chance: spreads calls that are tried again."""
     new_id: Callable[[], str]
     status_of: Callable[[Problem], int]
     """The HTTP status that a problem is shown as, for its row."""
@@ -60,36 +65,49 @@ class ServeChat:
     drain_s: float
     """How long an answer is waited for after its caller has left, where the key's policy says so."""
 
-    async def __call__(self, request: ChatRequest, key: Key, client: Client) -> None:
+    async def __call__(self, request: CallRequest, key: Key, client: Client) -> None:
         """Answer one call on `client`. Raises `CallFailed` when it fails before its answer began."""
         notes = Notes(self.new_id(), request, key, self.clock, self.clock.now_ms(), self.clock.monotonic_s())
         try:
-            call = openai_chat.parse(request.body)
+            call = request.format.parser.parse(request.body, request.model)
+            if request.memory is not None:
+                call = await request.memory.recall(call, key, notes.created_at_ms)
             plan = self._plan(call, notes)
             estimate = self.estimator.before(call, plan.model, plan.offers)
             async with await self.ledger.hold(key.account_id, budget(key), estimate.ask, estimate.least) as hold:
                 if client.has_left:
                     raise CallerLeft
                 is_blind = not call.is_streaming or "reasoning" in plan.model.capabilities
-                await self._attempt(call, plan, await cover(hold, estimate, is_blind=is_blind), notes, client)
-        except Problem as problem:
+                await self._attempt(
+                    Asked(call, request.format), plan, await cover(hold, estimate, is_blind=is_blind), notes, client
+                )
+        except Problem as raised:
+            problem = self._advised(raised, notes)
             if notes.model is not None:
                 await self.ledger.record(notes.failed(self.code_of(problem), self.status_of(problem)))
-            raise CallFailed(problem, notes.inference_id) from problem
+            raise CallFailed(problem, notes.inference_id) from raised
+
+    def _advised(self, problem: Problem, notes: Notes) -> Problem:
+        """Name models that can do what was asked, where this one cannot."""
+        if not isinstance(problem, CannotSearch):
+            return problem
+        able = self.routes.current().searching_models(MOST_NAMED, notes.created_at_ms)
+        advice = f"Models that search: {', '.join(able)}" if able else "No model that is configured here searches"
+        return InvalidBody((*problem.faults, advice), problem.param)
 
     def _plan(self, call: ChatCall, notes: Notes) -> Plan:
         router = self.routes.current()
         notes.is_streaming = call.is_streaming
-        notes.model = model = router.catalogue.find(call.model)
-        if model.refuses_roles:
-            refuse_roles(call, model)
-        return fitting(call, router.plan(model, call.provider, notes.created_at_ms))
+        notes.model = router.catalogue.find(call.model)
+        return planned(router, notes.model, call, notes.request.format, notes.created_at_ms)
 
-    async def _attempt(self, call: ChatCall, plan: Plan, covered: Cover, notes: Notes, client: Client) -> None:
+    async def _attempt(self, asked: Asked, plan: Plan, covered: Cover, notes: Notes, client: Client) -> None:
         """Ask a provider and answer, with the output that there is money for."""
         patience = Patience(self._patience_s(notes.key, plan))
         identity = partial(named_by, notes, self.clock)
-        offers = FirstSuccess(self.upstream, self.clock, call, plan.offers, covered.bound, notes.attempts, identity)
+        offers = FirstSuccess(
+            self.upstream, self.clock, self.health, self.jitter, asked, plan, covered.bound, notes.attempts, identity
+        )
         success: Success | None = None
         advance: Advance | None = None
         problem: Problem | None = None
@@ -97,17 +115,19 @@ class ServeChat:
             client.on_leave(patience.caller_left)
             async with offers as success:
                 self._begin(success, notes)
-                if success.stream is not None:
-                    advance = covered.advance(success.rates)
-                    problem = await self._relay(success, success.stream, advance, notes, client)
+                if asked.call.is_streaming and success.breach is None:
+                    advance = covered.advance(success.rates, asked.format.served)
+                    problem = await self._relay(success, advance, notes, client)
         if patience.is_over or success is None:
-            await self._settle_left(call, success, covered.hold, notes, plan)
-        elif success.stream is None:
-            await self._finish_whole(call, success, covered.hold, notes, client)
-        elif problem is None and advance is not None and advance.is_over:
-            await self._finish_unpaid(call, success.stream, advance, notes, client)
+            await self._settle_left(asked.call, success, covered.hold, notes, plan)
+        elif success.breach is not None:
+            await self._finish_broken(asked.call, success, success.breach, covered.hold, notes)
+        elif advance is None:
+            await self._finish_whole(asked.call, success, covered.hold, notes, client)
+        elif problem is None and advance.is_over:
+            await self._finish_unpaid(asked.call, success.passage, advance, notes, client)
         else:
-            await self._finish_stream(call, success.stream, problem, covered, notes, client)
+            await self._finish_stream(asked.call, success.passage, problem, covered, notes, client)
 
     def _patience_s(self, key: Key, plan: Plan) -> float:
         """How long a call goes on after its caller has left."""
@@ -121,91 +141,96 @@ class ServeChat:
             notes.dropped = named(success.request.dropped)
         notes.first_byte_ms = notes.elapsed_ms()
 
-    async def _relay(
-        self, success: Success, stream: ChatStream, advance: Advance, notes: Notes, client: Client
-    ) -> Problem | None:
+    async def _relay(self, success: Success, advance: Advance, notes: Notes, client: Client) -> Problem | None:
         """Pass a stream on up to its end, or as far as it can be paid; return why it was cut, if it was."""
         await client.start(200, (*STREAM_HEADERS, *traced(notes)))
-        passed = success.body
+        passage, passed = success.passage, success.body
         try:
             while True:
-                if stream.events >= advance.look_at:
-                    passed = await advance.cover(passed, stream.events)
+                if passage.events >= advance.look_at:
+                    passed = await advance.cover(passed, passage.events)
                 if passed:
                     await client.send(passed)
                 if advance.is_over:
                     success.answer.stop()
                     return advance.problem
-                if stream.is_done or stream.problem is not None:
+                if success.is_whole or passage.is_done or passage.problem is not None:
                     break
                 data = await success.answer.some()
                 if not data:
                     break
-                passed = stream.feed(data)
+                passed = passage.feed(data)
         except UpstreamProblem as problem:
             return problem
-        return self._verdict(success, stream)
+        return self._verdict(success, passage)
 
-    def _verdict(self, success: Success, stream: ChatStream) -> Problem | None:
+    def _verdict(self, success: Success, passage: Passage) -> Problem | None:
         """Say why a stream that brings no more is no whole answer, if so; one that misbehaved is left at once."""
-        if stream.problem is not None:
+        if passage.problem is not None:
             success.answer.stop()
-        if isinstance(stream.problem, MalformedReply):
-            return MalformedAnswer(f"{success.offer.provider.name}: {stream.problem.message}")
-        if stream.problem is None and not (stream.is_done or stream.has_finish):
+        if isinstance(passage.problem, MalformedReply):
+            return MalformedAnswer(f"{success.offer.provider.name}: {passage.problem.message}")
+        if passage.problem is None and not (passage.is_done or passage.has_finish):
             return CutShort(f"{success.offer.provider.name} ended the stream before the answer was complete")
-        return stream.problem
+        return passage.problem
 
     async def _finish_whole(self, call: ChatCall, success: Success, hold: Hold, notes: Notes, client: Client) -> None:
-        reply = success.reply
-        assert reply is not None, "an answer that is no stream was read whole"
-        usage = openai_chat.meters(bytes(reply.usage)) or guessed(call, openai_chat.said_bytes(bytes(reply.choices)))
+        passage = success.passage
+        usage = passage.usage() or guessed(call, passage.said_bytes())
         receipt = await self._settle(hold, notes, usage)
         cost = (
             (b"x-aimlapi-credits-used", b"%d" % receipt.charged),
             (b"x-aimlapi-usd-spent", usd_text(receipt.charged, 9).encode()),
         )
+        answer = passage.whole(Ending(usage, receipt.charged))
+        if (memory := notes.request.memory) is not None:
+            await memory.keep(call, notes.key, notes.created_at_ms, answer)
         await client.start(200, (JSON_TYPE, *traced(notes), *cost))
-        field = success.offer.quirks.reasoning_field
-        answer = openai_chat.with_cost(
-            success.body, reply, receipt.charged, reasoning_field=field, identity=success.identity
-        )
         await client.finish(answer)
 
+    async def _finish_broken(self, call: ChatCall, success: Success, breach: str, hold: Hold, notes: Notes) -> None:
+        """Charge an answer that is not what was asked for, and say so instead of passing it off as one that is."""
+        usage = success.passage.usage() or guessed(call, success.passage.said_bytes())
+        problem = AnswerBroken(success.offer.provider.name, breach)
+        await hold.settle(notes.broken(usage, self.code_of(problem), self.status_of(problem)))
+        raise CallFailed(problem, notes.inference_id)
+
     async def _finish_stream(
-        self, call: ChatCall, stream: ChatStream, problem: Problem | None, covered: Cover, notes: Notes, client: Client
+        self, call: ChatCall, passage: Passage, problem: Problem | None, covered: Cover, notes: Notes, client: Client
     ) -> None:
-        usage = stream.usage() or counted(call, stream.events)
+        usage = passage.usage() or counted(call, passage.events)
         if problem is not None:
             await covered.hold.settle(notes.cut(usage, self.code_of(problem)))
-            await client.fail(problem)
+            await client.fail(problem, passage.failing)
             return
         try:
             receipt = await self._settle(covered.hold, notes, usage)
         except Problem as unsettled:
-            await client.fail(unsettled)
+            await client.fail(unsettled, passage.failing)
             return
         notice = USED_UP if covered.is_used_up(usage.output_tokens) else None
-        await client.finish(stream.ending(usage, receipt.charged, wants_usage=call.wants_usage, notice=notice))
+        await self._end(call, passage, Ending(usage, receipt.charged, notice, call.wants_usage), notes, client)
 
     async def _finish_unpaid(
-        self, call: ChatCall, stream: ChatStream, paid: Advance, notes: Notes, client: Client
+        self, call: ChatCall, passage: Passage, paid: Advance, notes: Notes, client: Client
     ) -> None:
         """End a stream for which no more money is left, and charge what was delivered."""
         usage = counted(call, paid.tokens)
         try:
             receipt = await paid.hold.settle(notes.ran_out(usage))
         except Problem as unsettled:
-            await client.fail(unsettled)
+            await client.fail(unsettled, passage.failing)
             return
-        ending = stream.ending(
-            usage,
-            receipt.charged,
-            wants_usage=call.wants_usage,
-            notice=USED_UP,
-            stopped_choices=call.choices,
-        )
-        await client.finish(ending)
+        ending = Ending(usage, receipt.charged, USED_UP, call.wants_usage, is_stopped=True)
+        await self._end(call, passage, ending, notes, client)
+
+    async def _end(self, call: ChatCall, passage: Passage, ending: Ending, notes: Notes, client: Client) -> None:
+        """Send the end of a stream; an answer that is to be kept is kept before its caller can refer to it."""
+        last = passage.ending(ending)
+        memory = notes.request.memory
+        if memory is not None and isinstance(passage, Keepable) and (final := passage.final()) is not None:
+            await memory.keep(call, notes.key, notes.created_at_ms, final)
+        await client.finish(last)
 
     async def _settle(self, hold: Hold, notes: Notes, usage: Usage) -> Receipt:
         receipt = await hold.settle(notes.succeeded(usage))
@@ -215,11 +240,21 @@ class ServeChat:
 
     async def _settle_left(self, call: ChatCall, success: Success | None, hold: Hold, notes: Notes, plan: Plan) -> None:
         """Bill what was delivered to a caller who did not wait for the rest."""
-        stream = success.stream if success is not None else None
         if notes.offer is None:
             notes.offer, notes.rates = plan.offers[0]
-        usage = NOTHING_USED if stream is None else stream.usage() or counted(call, stream.events)
+        usage = NOTHING_USED
+        if success is not None and call.is_streaming:
+            usage = success.passage.usage() or counted(call, success.passage.events)
         await hold.settle(notes.left(usage))
+
+
+def planned(router: Router, model: Model, call: ChatCall, asked: Format, now_ms: int) -> Plan:
+    """Plan a call. Raises `WrongOperation`, `RoleRefused`, and as `Router.plan` and `fitting` do."""
+    if model.operation != asked.operation:
+        raise WrongOperation(model, asked.operation)
+    if model.refuses_roles:
+        refuse_roles(call, model)
+    return fitting(call, router.plan(model, call.provider, now_ms))
 
 
 def budget(key: Key) -> KeyBudget | None:
@@ -238,7 +273,7 @@ def refuse_roles(call: ChatCall, model: Model) -> None:
     for role, index in call.roles.items():
         meant = "system" if role == "developer" else role
         if role in model.refuses_roles or meant in model.refuses_roles:
-            raise RoleRefused(index, role)
+            raise RoleRefused(index, role, call)
 
 
 def traced(notes: Notes) -> list[tuple[bytes, bytes]]:
