@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,6 +25,9 @@ STOP_WITHIN_S = 10.0
 ACCOUNT = "dev"
 SECRET_VARIABLE = "FAKE_API_KEY"
 SECRET = "sk-fake-dev"
+
+# Providers that the fake plays under another name.
+PLAYED_AS = {"google": "gemini", "qianfan": "baidu", "zai": "zhipu"}
 
 # Models that only the fake has; it says in tests/fake/models.py what each does.
 MADE_UP = {
@@ -80,14 +84,15 @@ def write_overlay(folder: Path, address: str) -> None:
     from tests.fake.vendors import VENDORS as PLAYED
 
     folder.mkdir(parents=True, exist_ok=True)
-    auth = f'auth = {{ scheme = "bearer", env = "{SECRET_VARIABLE}" }}\n'
-    for vendor in PLAYED.values():
-        if (VENDORS / f"{vendor.id}.toml").exists():
-            text = f'base_url = "{address}{vendor.prefix}"\n{auth}'
-            (folder / f"{vendor.id}.toml").write_text(text, encoding="utf-8")
-    engine = (
-        f'name = "Fake"\nbase_url = "{address}{PLAYED["engine"].prefix}"\n{auth}speaks = {{ chat = "openai_chat" }}\n'
-    )
+    for path in VENDORS.glob("*.toml"):
+        vendor = PLAYED.get(PLAYED_AS.get(path.stem, path.stem))
+        auth = tomllib.loads(path.read_text(encoding="utf-8")).get("auth", {})
+        if vendor is not None and "env" in auth:
+            scheme = auth["scheme"]
+            text = f'base_url = "{address}{vendor.prefix}"\n{_auth(scheme)}'
+            (folder / path.name).write_text(text, encoding="utf-8")
+    address_of_fake = f'base_url = "{address}{PLAYED["engine"].prefix}"\n'
+    engine = f'name = "Fake"\n{address_of_fake}{_auth("bearer")}speaks = {{ chat = "openai_chat" }}\n'
     models, offers = "", ""
     for model, upstream in MADE_UP.items():
         facts = f'operation = "chat"\nmaker = "fake"\nname = "{model}"\ndescription = "Made up for development."\n'
@@ -95,6 +100,10 @@ def write_overlay(folder: Path, address: str) -> None:
         rates = 'rates = [{ from = 2026-01-01, input = "1", output = "2" }]'
         offers += f'\n[[offers]]\nmodel = "{model}"\nupstream = "{upstream}"\n{rates}\n'
     (folder / "fake.toml").write_text(engine + models + offers, encoding="utf-8")
+
+
+def _auth(scheme: str) -> str:
+    return f'auth = {{ scheme = "{scheme}", env = "{SECRET_VARIABLE}" }}\n'
 
 
 def key_for(data_dir: Path, environment: dict[str, str]) -> str:

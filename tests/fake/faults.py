@@ -1,6 +1,7 @@
 """The faults that a model named `fault/<name>` shows: one sentence each, so that a test can iterate over them.
 
-`cut-<n>` and `stall-after-<n>` take any number; the tables name one each.
+`cut-<n>` and `stall-after-<n>` take any number; the tables name one each. `429-after-<n>` and `503-after-<n>`, which
+they do not name, ask for a pause of n seconds.
 """
 
 import re
@@ -25,6 +26,7 @@ FAILURES: dict[str, str] = {
     "429": "Answers 429 with Retry-After: 7.",
     "500": "Answers 500.",
     "503": "Answers 503.",
+    "529": "Answers 529, as a vendor that is overloaded.",
     "401": "Answers 401 as to a wrong key.",
     "403": "Answers 403 as to a key without the right.",
     "400": "Answers 400 as to a bad request.",
@@ -75,7 +77,7 @@ WHOLE_ONLY = frozenset({"cut-whole"})
 
 PREFIX = "fault/"
 
-_NUMBERED = re.compile(r"(cut|stall-after)-(\d+)")
+_NUMBERED = re.compile(r"(cut|stall-after|429-after|503-after)-(\d+)")
 
 
 @dataclass(frozen=True, slots=True)

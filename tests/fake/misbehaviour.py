@@ -6,44 +6,44 @@ from typing import Any
 
 import msgspec
 
-from tests.fake.completions import chunks, whole
 from tests.fake.faults import Fault
+from tests.fake.form import Event, Reply
 from tests.fake.models import Pace
-from tests.fake.stream_faults import DONE, STREAM_CHANGES, WRONG_USAGE, Event, Reply, data_of, told_to_answer
-from tests.fake.vendors import Vendor, error_body
+from tests.fake.stream_faults import STREAM_CHANGES, told_to_answer
 from tests.fake.wire import Answer, Close, Completed, Pause, Script, Stall, chunk, compress, head, play
 
 _AT_ONCE = 1e-6
 """An interval that only gives each piece a segment of its own."""
+_PAUSES_S = {"429": 7}
 _HUGE_BYTES = 256 * 1024 * 1024
 _HUGE_PART = b"x" * 65536
-_HUGE_START = {True: b'data: {"choices":[{"delta":{"content":"', False: b'{"choices":[{"message":{"content":"'}
 
 
 def answer(reply: Reply, fault: Fault | None) -> Script:
     """Answer a call, with a fault where one is asked for."""
     if fault is None:
-        return play(_good(reply, fault, _sse))
-    if fault.name.isdigit():
-        return play(_refused(reply.vendor, int(fault.name)))
+        return play(_good(reply, fault))
+    status, _, after = fault.name.partition("-")
+    if status.isdigit():
+        return play(_refused(reply, int(status), fault.number if after else _PAUSES_S.get(status)))
     if fault.name in _SCRIPTS:
         return _SCRIPTS[fault.name](reply)
     if fault.name == "cut":
-        return _cut(play(_good(reply, fault, _sse)), fault.number)
+        return _cut(play(_good(reply, fault)), fault.number)
     if fault.name == "stall-after":
         return _stalled(reply, fault)
-    good = _good(reply, fault, _FRAMES.get(fault.name, _sse))
+    good = _good(reply, fault)
     return play(_CHANGES[fault.name](good) if fault.name in _CHANGES else good)
 
 
-def _good(reply: Reply, fault: Fault | None, frame: Callable[[Event], bytes]) -> Answer:
+def _good(reply: Reply, fault: Fault | None) -> Answer:
     name = fault.name if fault else ""
     if not reply.is_streaming:
-        body = whole(reply.vendor, reply.completion)
-        parts: Iterable[bytes] = [msgspec.json.encode(_WHOLE[name](body) if name in _WHOLE else body)]
-        return Answer(200, parts, latency_s=reply.pace.latency_s)
-    events = _events(reply)
-    parts = (frame(event) for event in (STREAM_CHANGES[name](events, reply) if name in STREAM_CHANGES else events))
+        return Answer(200, [msgspec.json.encode(_whole(reply, name))], latency_s=reply.pace.latency_s)
+    events = reply.form.events(reply.vendor, reply.completion, wants_usage=reply.wants_usage)
+    if name in STREAM_CHANGES:
+        events = STREAM_CHANGES[name](events, reply)
+    parts: Iterable[bytes] = (_frame(event, name, reply.form.line_end) for event in events)
     if reply.vendor.sends_comments:
         parts = _prepend(b": OPENROUTER PROCESSING\n\n", parts)
     complete = () if name in {"cut-clean", "stream-error", "error-first"} else (Completed(),)
@@ -59,32 +59,28 @@ def _good(reply: Reply, fault: Fault | None, frame: Callable[[Event], bytes]) ->
     )
 
 
+def _whole(reply: Reply, fault: str) -> dict[str, Any]:
+    body = reply.form.whole(reply.vendor, reply.completion)
+    if fault == "no-usage":
+        return reply.form.with_usage(body, None)
+    return reply.form.with_usage(body, dict(reply.form.wrong_usage)) if fault == "wrong-usage" else body
+
+
 def _prepend(first: bytes, parts: Iterable[bytes]) -> Iterator[bytes]:
     yield first
     yield from parts
 
 
-def _events(reply: Reply) -> Iterator[Event]:
-    yield from chunks(reply.vendor, reply.completion, wants_usage=reply.wants_usage)
-    yield DONE
-
-
-def _sse(event: Event) -> bytes:
-    return b"data: %b\n\n" % data_of(event)
-
-
-_FRAMES: dict[str, Callable[[Event], bytes]] = {
-    "crlf": lambda event: b"data: %b\r\n\r\n" % data_of(event),
-    "no-space": lambda event: b"data:%b\n\n" % data_of(event),
-    "comment": lambda event: b": keep-alive\n\ndata: %b\n\n" % data_of(event),
-    "event-names": lambda event: b"id: 7\nevent: message\ndata: %b\n\n" % data_of(event),
-}
-
-
-_WHOLE: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    "no-usage": lambda body: {name: value for name, value in body.items() if name != "usage"},
-    "wrong-usage": lambda body: body | {"usage": WRONG_USAGE},
-}
+def _frame(event: Event, fault: str, line_end: bytes) -> bytes:
+    """Put an event on lines of its own, in one of the ways that are allowed."""
+    name = b"" if event.name is None else event.name.encode()
+    lines = [(b"event", name)] if name else []
+    if fault == "event-names":
+        lines = [(b"id", b"7"), (b"event", name or b"message")]
+    gap = b":" if fault == "no-space" else b": "
+    end = b"\r\n" if fault == "crlf" else line_end
+    start = b": keep-alive" + end * 2 if fault == "comment" else b""
+    return start + b"".join(field + gap + value + end for field, value in [*lines, (b"data", event.encoded)]) + end
 
 
 def _gzip(good: Answer) -> Answer:
@@ -131,9 +127,9 @@ _CHANGES: dict[str, Callable[[Answer], Answer]] = {
 }
 
 
-def _refused(vendor: Vendor, status: int) -> Answer:
-    headers = (("Retry-After", "7"),) if status == 429 else ()
-    return Answer(status, [error_body(vendor, told_to_answer(status))], headers=headers, trailer=())
+def _refused(reply: Reply, status: int, pause_s: int | None) -> Answer:
+    headers = () if pause_s is None else (("Retry-After", str(pause_s)),)
+    return Answer(status, [reply.form.error(reply.vendor, told_to_answer(status))], headers=headers, trailer=())
 
 
 def _plain(status: int, body: bytes, content_type: str, *headers: tuple[str, str]) -> Script:
@@ -147,16 +143,14 @@ def _stalled_headers(reply: Reply) -> Script:
 
 def _huge_body(reply: Reply) -> Script:
     yield head(200, [("Content-Type", _type(reply)), ("Transfer-Encoding", "chunked")])
-    yield chunk(
-        b'data: {"choices":[{"delta":{"content":"' if reply.is_streaming else b'{"choices":[{"message":{"content":"'
-    )
+    yield chunk(reply.form.huge[reply.is_streaming])
     for _ in range(_HUGE_BYTES // len(_HUGE_PART)):
         yield chunk(_HUGE_PART)
     yield chunk(b'"}}]}\n\n') + b"0\r\n\r\n"
 
 
 def _bad_chunk(reply: Reply) -> Script:
-    parts = list(_good(reply, None, _sse).parts)
+    parts = list(_good(reply, None).parts)
     yield head(200, [("Content-Type", _type(reply)), ("Transfer-Encoding", "chunked")])
     yield chunk(parts[0][:-1])
     yield b"zz\r\n" + parts[0] + b"\r\n"
@@ -164,7 +158,7 @@ def _bad_chunk(reply: Reply) -> Script:
 
 
 def _cut_whole(reply: Reply) -> Script:
-    steps = list(play(_good(reply, None, _sse)))
+    steps = list(play(_good(reply, None)))
     if reply.is_streaming:
         yield from steps
         return
@@ -187,9 +181,7 @@ _SCRIPTS: dict[str, Callable[[Reply], Script]] = {
     "stall-headers": _stalled_headers,
     "not-http": _only(b"SSH-2.0-fake\r\nthis is not what you are looking for\r\n", Close()),
     "html": lambda reply: _plain(200, b"<!doctype html><title>Welcome</title><p>Not an answer.", "text/html"),
-    "error-in-200": lambda reply: _plain(
-        200, msgspec.json.encode(reply.vendor.error(told_to_answer(503))), "application/json"
-    ),
+    "error-in-200": lambda reply: _plain(200, reply.form.error(reply.vendor, told_to_answer(503)), "application/json"),
     "redirect": lambda reply: _plain(302, b"", "text/plain", ("Location", "http://elsewhere.invalid/chat/completions")),
     "huge-body": _huge_body,
     "bad-chunk": _bad_chunk,
@@ -218,7 +210,7 @@ def _cut(script: Script, body_bytes: int) -> Script:
 
 def _stalled(reply: Reply, fault: Fault) -> Script:
     """Play `fault.number` events of a stream, or bytes of a whole answer, and then nothing."""
-    good = _good(reply, fault, _sse)
+    good = _good(reply, fault)
     if not reply.is_streaming:
         body = b"".join(good.parts)
         yield (

@@ -2,7 +2,8 @@
 
 - `echo` answers with the last user message, word for word.
 - `meter` uses exactly `max_tokens` output tokens, `meter-half` half of them (at least one); the text stays short.
-- `cached` had half of the prompt in its cache; `thinker` reasons first.
+- `cached` had half of the prompt in its cache; `thinker` reasons first, `redacted` does so in an opaque block where the
+  format has one; `refuser` refuses in the form's own way; `searcher` searches the web and cites what it found.
 - `slow-<ms>` waits between pieces, `late-<ms>` before the first byte, `pieces-<n>` sends n pieces; they can be
   joined: `late-50-slow-5-pieces-100`.
 """
@@ -10,7 +11,7 @@
 import re
 from dataclasses import dataclass
 
-NAMED = frozenset({"echo", "meter", "meter-half", "cached", "thinker"})
+NAMED = frozenset({"echo", "meter", "meter-half", "cached", "thinker", "redacted", "refuser", "searcher"})
 
 _PACED = re.compile(r"(?:slow|late|pieces)-\d+(?:-(?:slow|late|pieces)-\d+)*")
 _SETTING = re.compile(r"(slow|late|pieces)-(\d+)")

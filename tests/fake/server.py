@@ -13,17 +13,21 @@ from typing import Any, Self, cast
 import httptools
 import msgspec
 
-from tests.fake.completions import complete
-from tests.fake.faults import parse_fault
-from tests.fake.misbehaviour import Reply, answer, pace_with
-from tests.fake.models import Pace, pace_of
-from tests.fake.refusals import check_call, check_content_type, check_key
+from tests.fake.calls import Call
+from tests.fake.endpoints import endpoint_of
+from tests.fake.memory import Memory
+from tests.fake.misbehaviour import answer
+from tests.fake.models import Pace
 from tests.fake.vendors import VENDORS, Refusal, Vendor, error_body
 from tests.fake.wire import Answer, Close, Completed, Pause, Script, Stall, play
 
 _BODY_LIMIT = 64 * 1024 * 1024
 _QUEUE_LIMIT = 64
-_CHAT = "/chat/completions"
+_PREFIXES = sorted(
+    ((prefix, vendor) for vendor in VENDORS.values() for prefix in (vendor.prefix, *vendor.aliases)),
+    key=lambda found: -len(found[0]),
+)
+"""Every prefix with its vendor, the longest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,9 @@ class Received:
     body: bytes
     connection: int
     """The number of the connection that it came by, from 1 on."""
+
+    query: str = ""
+    """What follows the `?` of the path."""
 
     @property
     def json(self) -> Any:
@@ -78,6 +85,7 @@ class FakeUpstream:
         self.extra_models = extra_models
         self.requests: deque[Received] = deque(maxlen=keep_requests)
         self.served: dict[str, Served] = {}
+        self.memory = Memory()
         self.refused = 0
         """Calls that were refused as wrong."""
         self.dials = 0
@@ -132,6 +140,7 @@ class FakeUpstream:
         """Forget what was received and served."""
         self.requests.clear()
         self.served.clear()
+        self.memory.clear()
         self.dials = self.refused = 0
         self.changed()
 
@@ -191,7 +200,7 @@ class _Connection(asyncio.Protocol):
         self._size = 0
         self._waiting: deque[_Request] = deque()
         self._script: Script | None = None
-        self._call: tuple[str, dict[str, Any]] | None = None
+        self._call: tuple[str, int, int] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._can_write = True
         self._keep_alive = True
@@ -203,6 +212,10 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError as error:
+            said = f"the fake itself failed: {error.__context__!r}".encode()
+            self._script = play(Answer(500, [said], content_type="text/plain", trailer=(Close(),)))
+            self._advance()
         except httptools.HttpParserError:
             self._script = play(Answer(400, [b"bad request"], content_type="text/plain", trailer=(Close(),)))
             self._advance()
@@ -319,51 +332,46 @@ class _Connection(asyncio.Protocol):
     def _count(self) -> None:
         if self._call is None:
             return
-        model, usage = self._call
+        model, prompt, completion = self._call
         served = self._fake.served_of(model)
         served.completed += 1
-        served.prompt_tokens += usage["prompt_tokens"]
-        served.completion_tokens += usage["completion_tokens"]
+        served.prompt_tokens += prompt
+        served.completion_tokens += completion
         self._call = None
 
     def _route(self, request: _Request) -> Script:
-        path = request.path.partition("?")[0]
+        path, _, query = request.path.partition("?")
         if path == "/_served":
             return self._ledger(request.method)
-        vendor = next((v for v in VENDORS.values() if path.startswith(v.prefix + "/")), None)
-        if vendor is None:
+        found = next((found for found in _PREFIXES if path.startswith(found[0] + "/")), None)
+        if found is None:
             return _json(404, {"error": {"message": f"Invalid URL ({request.method} {path})"}})
+        prefix, vendor = found
         headers = request.headers or {}
-        received = Received(vendor.id, request.method, path, headers, request.body, self._number)
+        received = Received(vendor.id, request.method, path, headers, request.body, self._number, query)
         self._fake.requests.append(received)
-        rest = path.removeprefix(vendor.prefix)
+        rest = path[len(prefix) :] if prefix == vendor.prefix else _aliased(prefix, path)
         if rest == "/models" and request.method == "GET":
             return _json(200, {"object": "list", "data": [{"id": m, "object": "model"} for m in sorted(vendor.models)]})
-        if rest != _CHAT:
-            return self._refuse(vendor, Refusal(404, f"Invalid URL ({request.method} {path})"))
-        if request.method != "POST":
-            return self._refuse(vendor, Refusal(405, f"Not allowed to {request.method} on {path}"))
-        return self._chat(vendor, headers, request.body)
+        return self._call_of(vendor, request, rest, query)
 
-    def _chat(self, vendor: Vendor, headers: dict[str, str], raw: bytes) -> Script:
-        refusal = check_key(vendor, headers) or check_content_type(headers)
-        if refusal is not None:
-            return self._refuse(vendor, refusal)
-        try:
-            body = msgspec.json.decode(raw)
-        except (msgspec.DecodeError, RecursionError):
-            return self._refuse(vendor, Refusal(400, "We could not parse the JSON body of your request."))
-        refusal = check_call(vendor, body, self._fake.extra_models)
-        if refusal is not None:
-            return self._refuse(vendor, refusal)
-        given = {name: value for name, value in body.items() if value is not None}
-        fault = parse_fault(given["model"])
-        pace = pace_with(fault, pace_of(given["model"], self._fake.pace))
-        completion = complete(vendor, given, self._fake.next_number(), pace)
-        self._call = (given["model"], dict(completion.usage))
-        is_streaming = given.get("stream", False)
-        wants_usage = is_streaming and bool(given.get("stream_options", {}).get("include_usage"))
-        return answer(Reply(vendor, completion, is_streaming, wants_usage, pace), fault)
+    def _call_of(self, vendor: Vendor, request: _Request, rest: str, query: str) -> Script:
+        endpoint = endpoint_of(vendor, rest)
+        if endpoint is None:
+            return self._refuse(vendor, Refusal(404, f"Invalid URL ({request.method} {request.path})"))
+        if request.method != "POST":
+            return self._refuse(vendor, Refusal(405, f"Not allowed to {request.method} on {request.path}"))
+        fake = self._fake
+        headers = request.headers or {}
+        number = fake.next_number()
+        call = Call(vendor, rest, query, headers, request.body, fake.extra_models, fake.memory, number, fake.pace)
+        outcome = endpoint(call)
+        if isinstance(outcome, Refusal):
+            return self._refuse(vendor, outcome)
+        completion = outcome.reply.completion
+        if outcome.counts:
+            self._call = (completion.model, completion.spent.prompt, completion.spent.completion)
+        return answer(outcome.reply, outcome.fault)
 
     def _refuse(self, vendor: Vendor, refusal: Refusal) -> Script:
         self._fake.refused += 1
@@ -379,6 +387,11 @@ class _Connection(asyncio.Protocol):
             total.completion_tokens += served.completion_tokens
             total.left += served.left
         return _json(200, {"models": self._fake.served, "total": total, "refused": self._fake.refused})
+
+
+def _aliased(prefix: str, path: str) -> str:
+    """Read a path below an alias: what DeepSeek has at the root of its host, or another spelling of the prefix."""
+    return path if prefix == "/beta" else path[len(prefix) :]
 
 
 def _json(status: int, value: Any) -> Script:

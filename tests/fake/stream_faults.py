@@ -1,34 +1,10 @@
 """Faults that lie in the events of a stream: which come, in which order, with what in them."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
 
-import msgspec
-
-from tests.fake.completions import Completion
-from tests.fake.models import Pace
-from tests.fake.vendors import Refusal, Vendor
-
-DONE = b"[DONE]"
-
-Event = dict[str, Any] | bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """All that is needed to answer a call."""
-
-    vendor: Vendor
-    completion: Completion
-    is_streaming: bool
-    wants_usage: bool
-    pace: Pace
-
-
-def data_of(event: Event) -> bytes:
-    """Encode what follows `data:`."""
-    return event if isinstance(event, bytes) else msgspec.json.encode(event)
+from tests.fake.form import Event, Reply
+from tests.fake.vendors import Refusal
 
 
 def told_to_answer(status: int) -> Refusal:
@@ -38,84 +14,87 @@ def told_to_answer(status: int) -> Refusal:
 
 
 def _stream_error(events: Iterator[Event], reply: Reply) -> Iterator[Event]:
-    for _ in range(3):
-        yield next(events)
-    yield msgspec.json.encode(reply.vendor.error(told_to_answer(500)))
-    yield DONE
+    pieces = 0
+    for event in events:
+        yield event
+        pieces += event.kind == "piece"
+        if pieces == 2:
+            break
+    yield from reply.form.failure(reply.vendor, reply.completion, told_to_answer(500), first=False)
 
 
 def _error_first(events: Iterator[Event], reply: Reply) -> Iterator[Event]:
-    yield msgspec.json.encode(reply.vendor.error(told_to_answer(503)))
-    yield DONE
+    yield from reply.form.failure(reply.vendor, reply.completion, told_to_answer(503), first=True)
 
 
 def _wrong_json(events: Iterator[Event], reply: Reply) -> Iterator[Event]:
     yield next(events)
-    yield data_of(next(events))[:-9]
+    second = next(events)
+    yield replace(second, raw=second.encoded[:-9])
     yield from events
 
 
-def _is_usage(event: Event) -> bool:
-    return isinstance(event, dict) and event["choices"] == []
-
-
-def _finishes(event: Event) -> bool:
-    return isinstance(event, dict) and any(choice["finish_reason"] for choice in event["choices"])
-
-
 def _cut_clean(events: Iterator[Event], reply: Reply) -> Iterator[Event]:
-    return (event for event in events if event != DONE and not _finishes(event) and not _is_usage(event))
+    kept = list(events)
+    while kept and kept[-1].kind not in {"piece", "start"}:
+        kept.pop()
+    return iter(kept)
 
 
-def _no_usage(events: Iterator[Event], reply: Reply) -> Iterator[Event]:
-    return (event for event in events if not _is_usage(event))
-
-
-def _wrong_usage(events: Iterator[Event], reply: Reply) -> Iterator[Event]:
-    return (
-        event | {"usage": WRONG_USAGE} if isinstance(event, dict) and _is_usage(event) else event for event in events
-    )
-
-
-def _usage_every_chunk(events: Iterator[Event], reply: Reply) -> Iterator[Event]:
-    prompt = reply.completion.usage["prompt_tokens"]
-    for count, event in enumerate(events):
-        if isinstance(event, dict) and not _is_usage(event):
-            so_far = min(count, reply.completion.usage["completion_tokens"])
-            usage = {"prompt_tokens": prompt, "completion_tokens": so_far, "total_tokens": prompt + so_far}
-            yield event | {"usage": usage}
-        else:
+def _no_done(events: Iterator[Event], reply: Reply) -> Iterator[Event]:
+    has_finished = False
+    for event in events:
+        has_finished = has_finished or event.kind == "finish"
+        if event.kind != "end" or not has_finished:
             yield event
 
 
-def _usage_in_last(events: Iterator[Event], reply: Reply) -> Iterator[Event]:
+def _no_usage(events: Iterator[Event], reply: Reply) -> Iterator[Event]:
     for event in events:
-        if isinstance(event, dict) and _finishes(event):
-            yield event | {"usage": reply.completion.usage}
-        elif not _is_usage(event):
+        if event.kind == "usage":
+            continue
+        yield event.holding(reply.form.with_usage(event.data, None)) if event.has_usage else event
+
+
+def _wrong_usage(events: Iterator[Event], reply: Reply) -> Iterator[Event]:
+    for event in events:
+        wrong = reply.form.with_usage(event.data, dict(reply.form.wrong_usage))
+        yield event.holding(wrong) if event.has_usage else event
+
+
+def _usage_every_chunk(events: Iterator[Event], reply: Reply) -> Iterator[Event]:
+    return reply.form.growing(reply.vendor, reply.completion, events)
+
+
+def _usage_in_last(events: Iterator[Event], reply: Reply) -> Iterator[Event]:
+    usage = reply.form.usage(reply.vendor, reply.completion)
+    for event in events:
+        if event.kind == "finish":
+            yield event.holding(reply.form.with_usage(event.data, usage))
+        elif event.kind != "usage":
             yield event
 
 
 def _duplicate_usage(events: Iterator[Event], reply: Reply) -> Iterator[Event]:
     for event in events:
         yield event
-        if _is_usage(event):
-            yield event
+        if event.has_usage and event.kind in {"usage", "finish", "end"}:
+            yield reply.form.again(event)
 
 
 def _double_done(events: Iterator[Event], reply: Reply) -> Iterator[Event]:
-    yield from events
-    yield DONE
+    for event in events:
+        yield event
+        if event.kind == "end":
+            yield reply.form.again(event)
 
-
-WRONG_USAGE = {"prompt_tokens": "seven", "completion_tokens": -3, "total_tokens": 4.5}
 
 STREAM_CHANGES: dict[str, Callable[[Iterator[Event], Reply], Iterator[Event]]] = {
     "stream-error": _stream_error,
     "error-first": _error_first,
     "wrong-json": _wrong_json,
     "cut-clean": _cut_clean,
-    "no-done": lambda events, reply: (event for event in events if event != DONE),
+    "no-done": _no_done,
     "no-usage": _no_usage,
     "wrong-usage": _wrong_usage,
     "usage-every-chunk": _usage_every_chunk,

@@ -24,107 +24,29 @@ to requests that were refused. Read on 2026-11-22:
   `https://github.com/Vali-98/ChatterUI/issues/227` (seed), `https://github.com/liliMozi/openhanako/issues/394`
   (store); Gemma takes no system message, `https://github.com/microsoft/vscode/issues/258088`.
 - An engine of one's own (vLLM): ignores unknown fields; errors, `https://github.com/vllm-project/vllm/issues/12886`.
+- Anthropic, Gemini, OpenAI's Responses: `messages/`, `gemini/`, `responses/`; more vendors of chat: `vendors_chat.py`.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
-import msgspec
+from tests.fake.vendor import Refusal, Vendor, error_body, hides_thoughts, phrase, thinks, words
+from tests.fake.vendor_errors import (
+    anthropic_error,
+    dashscope_error,
+    engine_error,
+    gemini_error,
+    google_error,
+    groq_error,
+    openai_error,
+    openrouter_error,
+)
+from tests.fake.vendors_chat import CHAT_VENDORS
+from tests.fake.vendors_models import ANTHROPIC_MODELS, GEMINI_FAMILIES, MAKERS, OPENAI_MODELS
 
+__all__ = ["VENDORS", "Refusal", "Vendor", "error_body", "hides_thoughts", "phrase", "thinks"]
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """An answer that is an error, before it takes a vendor's form."""
-
-    status: int
-    message: str
-    param: str | None = None
-    code: str | None = None
-    type: str = "invalid_request_error"
-
-
-@dataclass(frozen=True, slots=True)
-class Vendor:
-    """How one vendor differs."""
-
-    id: str
-    prefix: str
-    models: frozenset[str]
-    error: Callable[[Refusal], Any]
-    fields: frozenset[str] | None = None
-    """The top-level fields that are taken; None when unknown ones are ignored."""
-    message_fields: frozenset[str] | None = None
-    refuses: frozenset[str] = frozenset()
-    """Fields that are known and refused."""
-    phrases: Mapping[str, str] = field(default_factory=dict[str, str])
-    statuses: Mapping[str, int] = field(default_factory=dict[str, int])
-    max_choices: int = 128
-    temperature_below_two: bool = False
-    needs_key: bool = True
-    reasoning_field: str = "reasoning_content"
-    always_sends_usage: bool = False
-    sends_comments: bool = False
-
-
-def _openai_error(refusal: Refusal) -> Any:
-    return {
-        "error": {
-            "message": refusal.message,
-            "type": refusal.type,
-            "param": refusal.param,
-            "code": refusal.code,
-        }
-    }
-
-
-def _groq_error(refusal: Refusal) -> Any:
-    error: dict[str, Any] = {"message": refusal.message, "type": refusal.type}
-    if refusal.code:
-        error["code"] = refusal.code
-    return {"error": error}
-
-
-def _openrouter_error(refusal: Refusal) -> Any:
-    error: dict[str, Any] = {"message": refusal.message, "code": refusal.status}
-    if refusal.status >= 429:
-        error["metadata"] = {"provider_name": "Fake", "raw": refusal.message}
-    return {"error": error, "user_id": "user_fake"}
-
-
-def _dashscope_error(refusal: Refusal) -> Any:
-    code = refusal.code or ("invalid_parameter_error" if refusal.status == 400 else "internal_error")
-    error = {"code": code, "message": refusal.message, "param": None, "type": refusal.type}
-    return {"error": error, "request_id": "00000000-0000-4000-8000-000000000000"}
-
-
-_GOOGLE_STATUS = {
-    400: "INVALID_ARGUMENT",
-    401: "UNAUTHENTICATED",
-    403: "PERMISSION_DENIED",
-    404: "NOT_FOUND",
-    429: "RESOURCE_EXHAUSTED",
-    500: "INTERNAL",
-    503: "UNAVAILABLE",
-}
-
-
-def _google_error(refusal: Refusal) -> Any:
-    status = _GOOGLE_STATUS.get(refusal.status, "UNKNOWN")
-    return [{"error": {"code": refusal.status, "message": refusal.message, "status": status}}]
-
-
-def _engine_error(refusal: Refusal) -> Any:
-    types = {400: "BadRequestError", 404: "NotFoundError", 500: "InternalServerError"}
-    kind = types.get(refusal.status, "Error")
-    return {"error": {"message": refusal.message, "type": kind, "param": refusal.param, "code": refusal.status}}
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-OPENAI_FIELDS = _words(
+OPENAI_FIELDS = words(
     """
     messages model audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens
     max_tokens metadata modalities moderation n parallel_tool_calls prediction presence_penalty prompt_cache_key
@@ -134,7 +56,7 @@ OPENAI_FIELDS = _words(
     """
 )
 
-_GROQ_FIELDS = _words(
+_GROQ_FIELDS = words(
     """
     messages model citation_options compound_custom disable_tool_validation documents exclude_domains
     frequency_penalty function_call functions include_domains include_reasoning logit_bias logprobs
@@ -144,12 +66,21 @@ _GROQ_FIELDS = _words(
     """
 )
 
-_GOOGLE_FIELDS = _words(
+_GOOGLE_FIELDS = words(
     """
     messages model max_completion_tokens max_tokens n parallel_tool_calls reasoning_effort response_format stop
     stream stream_options temperature tool_choice tools top_p extra_body
     """
 )
+
+
+def _groq_usage(usage: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"queue_time": 0.01, "prompt_time": 0.001, "completion_time": 0.002, "total_time": 0.013}
+
+
+def _openrouter_usage(usage: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"cost": 0.00001, "is_byok": False}
+
 
 OPENAI = Vendor(
     id="openai",
@@ -170,8 +101,10 @@ OPENAI = Vendor(
             "o3-mini",
         }
         | {"o4-mini"}
+        | OPENAI_MODELS
     ),
-    error=_openai_error,
+    serves=frozenset({"/chat/completions", "/responses", "/embeddings"}),
+    error=openai_error,
     fields=OPENAI_FIELDS,
     phrases={
         "unknown_field": "Unrecognized request argument supplied: {name}",
@@ -184,6 +117,8 @@ OPENAI = Vendor(
 GROQ = Vendor(
     id="groq",
     prefix="/groq/openai/v1",
+    families=r"(llama|openai/|qwen/|moonshotai/|meta-llama/|groq/|deepseek)[A-Za-z0-9./-]*",
+    more_usage=_groq_usage,
     models=frozenset(
         {
             "llama-3.3-70b-versatile",
@@ -194,7 +129,7 @@ GROQ = Vendor(
         }
         | {"moonshotai/kimi-k2-instruct-0905"}
     ),
-    error=_groq_error,
+    error=groq_error,
     fields=_GROQ_FIELDS,
     message_fields=frozenset({"role", "content", "tool_calls", "tool_call_id", "reasoning", "function_call"}),
     refuses=frozenset({"logprobs", "top_logprobs", "logit_bias"}),
@@ -213,13 +148,16 @@ GROQ = Vendor(
 OPENROUTER = Vendor(
     id="openrouter",
     prefix="/openrouter/api/v1",
+    serves=frozenset({"/chat/completions", "/embeddings"}),
+    families=rf"~?({MAKERS})/[A-Za-z0-9.:_-]+",
+    more_usage=_openrouter_usage,
     models=frozenset(
         {"deepseek/deepseek-v3.2-speciale", "deepseek/deepseek-v3.2", "openai/gpt-4o", "openai/gpt-4o-mini"}
         | {"openai/gpt-4o-2024-05-13", "openai/gpt-oss-120b", "openai/gpt-oss-20b"}
         | {"google/gemma-3-4b-it", "qwen/qwen3-vl-32b-thinking", "qwen/qwen3-vl-32b-instruct"}
         | {"meta-llama/llama-3.3-70b-instruct"}
     ),
-    error=_openrouter_error,
+    error=openrouter_error,
     phrases={
         "unknown_model": "{model} is not a valid model ID",
         "no_key": "No auth credentials found",
@@ -234,6 +172,9 @@ OPENROUTER = Vendor(
 DASHSCOPE = Vendor(
     id="dashscope",
     prefix="/dashscope/compatible-mode/v1",
+    serves=frozenset({"/chat/completions", "/embeddings"}),
+    families=r"(qwen|qwq|qvq|deepseek|kimi|glm|text-embedding)[A-Za-z0-9.-]*",
+    thinkers=frozenset({"qwen3-32b"}),
     models=frozenset(
         {
             "qwen3-vl-32b-thinking",
@@ -245,7 +186,7 @@ DASHSCOPE = Vendor(
             "deepseek-v3.2",
         }
     ),
-    error=_dashscope_error,
+    error=dashscope_error,
     phrases={
         "unknown_model": "The model `{model}` does not exist or you do not have access to it.",
         "no_key": "You didn't provide an API key.",
@@ -258,6 +199,8 @@ DASHSCOPE = Vendor(
 GOOGLE = Vendor(
     id="google",
     prefix="/google/v1beta/openai",
+    serves=frozenset({"/chat/completions", "/embeddings"}),
+    families=GEMINI_FAMILIES,
     models=frozenset(
         {
             "gemma-3-1b-it",
@@ -269,7 +212,7 @@ GOOGLE = Vendor(
         }
         | {"gemini-2.5-pro"}
     ),
-    error=_google_error,
+    error=google_error,
     fields=_GOOGLE_FIELDS,
     phrases={
         "unknown_field": 'Invalid JSON payload received. Unknown name "{name}": Cannot find field.',
@@ -284,6 +227,7 @@ GOOGLE = Vendor(
 ENGINE = Vendor(
     id="engine",
     prefix="/engine/v1",
+    serves=frozenset({"/chat/completions", "/responses", "/embeddings", "/completions"}),
     models=frozenset(
         {
             "deepseek-ai/DeepSeek-V3.2-Speciale",
@@ -293,7 +237,7 @@ ENGINE = Vendor(
             "default",
         }
     ),
-    error=_engine_error,
+    error=engine_error,
     phrases={
         "unknown_model": "The model `{model}` does not exist.",
         "wrong_key": "Unauthorized",
@@ -301,35 +245,37 @@ ENGINE = Vendor(
     needs_key=False,
 )
 
-VENDORS: dict[str, Vendor] = {v.id: v for v in (OPENAI, OPENROUTER, GROQ, DASHSCOPE, GOOGLE, ENGINE)}
+ANTHROPIC = Vendor(
+    id="anthropic",
+    prefix="/anthropic/v1",
+    models=ANTHROPIC_MODELS,
+    serves=frozenset({"/messages", "/messages/count_tokens"}),
+    key_header="x-api-key",
+    error=anthropic_error,
+    phrases={
+        "unknown_model": "model: {model}",
+        "no_key": "x-api-key header is required",
+        "wrong_key": "invalid x-api-key",
+    },
+)
 
-DEFAULT_PHRASES: dict[str, str] = {
-    "unknown_field": "Unrecognized request argument supplied: {name}",
-    "unknown_message_field": "Unrecognized message argument supplied: {name}",
-    "refused_field": "Unsupported parameter: '{name}' is not supported with this model.",
-    "unknown_model": "The model `{model}` does not exist.",
-    "no_key": "No API key was sent.",
-    "wrong_key": "The API key is not valid.",
-}
+GEMINI = Vendor(
+    id="gemini",
+    prefix="/google/v1beta",
+    models=frozenset({"gemini-embedding-001", "text-embedding-004"}),
+    families=GEMINI_FAMILIES,
+    serves=frozenset({"/models/"}),
+    key_header="x-goog-api-key",
+    error=gemini_error,
+    phrases={
+        "unknown_model": "models/{model} is not found for API version v1beta, or is not supported for {method}. Call "
+        "ListModels to see the list of available models and their supported methods.",
+        "no_key": "Method doesn't allow unregistered callers (callers without established identity). Please use API "
+        "Key or other form of API consumer identity to call this API.",
+        "wrong_key": "API key not valid. Please pass a valid API key.",
+    },
+    statuses={"no_key": 403, "wrong_key": 400},
+)
 
-
-def phrase(vendor: Vendor, kind: str, **values: object) -> str:
-    """Say something in a vendor's words."""
-    return vendor.phrases.get(kind, DEFAULT_PHRASES[kind]).format(**values)
-
-
-def error_body(vendor: Vendor, refusal: Refusal) -> bytes:
-    """Encode a refusal in a vendor's form."""
-    return msgspec.json.encode(vendor.error(refusal))
-
-
-def thinks(model: str) -> bool:
-    """Whether a model reasons before it answers."""
-    name = model.rpartition("/")[2].lower()
-    return "thinking" in name or "speciale" in name or "gpt-oss" in name or name == "thinker" or hides_thoughts(model)
-
-
-def hides_thoughts(model: str) -> bool:
-    """Whether a model reasons without showing it, and so takes `max_completion_tokens` only."""
-    name = model.rpartition("/")[2].lower()
-    return name in {"o1", "o3", "o3-mini", "o4-mini"} or name.startswith("gpt-5")
+_NATIVE = (OPENAI, OPENROUTER, GROQ, DASHSCOPE, GOOGLE, ENGINE, ANTHROPIC, GEMINI)
+VENDORS: dict[str, Vendor] = {v.id: v for v in (*_NATIVE, *CHAT_VENDORS)}

@@ -13,7 +13,7 @@ from openai import AsyncOpenAI
 from modelport.catalogue.facts import RATE_UNITS
 from modelport.catalogue.load import load
 from tests.fake import FakeUpstream
-from tests.fake.overlay import write_overlay, write_redirects
+from tests.fake.overlay import FORMATS, write_formats, write_overlay, write_redirects
 from tests.fake.vendors import VENDORS
 
 KEY = "sk-fake-1"
@@ -128,7 +128,7 @@ async def test_reasoning_models_think_first(fake: FakeUpstream, vendor: str, mod
     assert sum(field in delta for delta in deltas) == 5
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", [vendor.id for vendor in VENDORS.values() if "/chat/completions" in vendor.serves])
 async def test_the_official_client_reads_every_vendor(fake: FakeUpstream, vendor: str) -> None:
     async with AsyncOpenAI(base_url=fake.url(vendor), api_key=KEY, max_retries=0) as client:
         answer = await client.chat.completions.create(**body())
@@ -173,3 +173,21 @@ def test_the_catalogue_takes_the_overlay_and_sends_its_own_providers_to_the_fake
     redirected = catalogue.provider("groq")
     assert redirected is not None
     assert redirected.base_url == "http://127.0.0.1:1/groq/openai/v1"
+
+
+def test_the_catalogue_takes_a_provider_of_every_format(tmp_path: Path) -> None:
+    written = write_formats(tmp_path, "http://127.0.0.1:1", first_byte_s=0.5)
+    assert [path.stem for path in written] == list(FORMATS)
+    catalogue = load(overlay=tmp_path)
+    for model, dialect, auth in (
+        ("fake-messages/echo", "anthropic_messages", "x-api-key"),
+        ("fake-responses/fault/cut-200", "openai_responses", "bearer"),
+        ("fake-gemini/fault/429", "google_gemini", "x-goog-api-key"),
+        ("fake-gemini/embedding", "google_embeddings", "x-goog-api-key"),
+        ("fake-embeddings/small", "openai_embeddings", "bearer"),
+        ("fake-embeddings/fault/500", "openai_embeddings", "bearer"),
+    ):
+        (offer,) = catalogue.offers(model)
+        spoken = {name for names in offer.provider.speaks.values() for name in names}
+        assert dialect in spoken
+        assert offer.provider.auth == auth

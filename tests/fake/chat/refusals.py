@@ -1,12 +1,13 @@
 """What a vendor refuses, and how it says so."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.fake.faults import parse_fault
-from tests.fake.models import is_made_up
-from tests.fake.vendors import Refusal, Vendor, hides_thoughts, phrase, thinks
+from tests.fake.calls import knows
+from tests.fake.chat.vendor_rules import vendor_rules
+from tests.fake.vendor import Refusal, Vendor, hides_thoughts, phrase, thinks
 
 Body = Mapping[str, Any]
 
@@ -38,32 +39,9 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "user": (str,),
     "reasoning_effort": (str,),
 }
+_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _PARTS = frozenset({"text", "image_url", "input_audio", "file", "refusal", "video_url"})
-
-
-def check_key(vendor: Vendor, headers: Mapping[str, str]) -> Refusal | None:
-    """Return why a request is not let in, if it is not."""
-    header = headers.get("authorization", "")
-    scheme, _, key = header.partition(" ")
-    if not header:
-        return _key_refusal(vendor, "no_key") if vendor.needs_key else None
-    if scheme.lower() != "bearer" or not key.strip().startswith("sk-fake"):
-        return _key_refusal(vendor, "wrong_key", key=key[:4] + "***")
-    return None
-
-
-def _key_refusal(vendor: Vendor, kind: str, **values: object) -> Refusal:
-    status = vendor.statuses.get(kind, 401)
-    return Refusal(status, phrase(vendor, kind, **values), code="invalid_api_key")
-
-
-def check_content_type(headers: Mapping[str, str]) -> Refusal | None:
-    """Return the refusal of a body that does not say that it is JSON."""
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "application/json":
-        return None
-    return Refusal(400, f"Unsupported content type: '{kind}'. Use application/json.", code="unsupported_content_type")
 
 
 def check_call(vendor: Vendor, body: Any, extra_models: frozenset[str]) -> Refusal | None:
@@ -86,14 +64,8 @@ def _refusals(vendor: Vendor, body: Body, extra_models: frozenset[str]) -> Itera
     yield from _values(vendor, body)
     yield from _combinations(vendor, model, body)
     yield from _messages(vendor, model, body.get("messages"))
-    yield from _tools(body)
-
-
-def knows(vendor: Vendor, model: str, extra_models: frozenset[str]) -> bool:
-    """Whether a vendor has a model; faults and made-up models are everywhere."""
-    name = model.removeprefix("models/") if vendor.id == "google" else model
-    known = name in vendor.models or name in extra_models
-    return known or is_made_up(name) or parse_fault(name) is not None
+    yield from _tools(vendor, body)
+    yield from vendor_rules(vendor, model, body)
 
 
 def _fields(vendor: Vendor, body: Body) -> Iterator[Refusal]:
@@ -101,7 +73,8 @@ def _fields(vendor: Vendor, body: Body) -> Iterator[Refusal]:
         if name in vendor.refuses:
             yield Refusal(400, phrase(vendor, "refused_field", name=name), name, "unsupported_parameter")
         elif vendor.fields is not None and name not in vendor.fields:
-            yield Refusal(400, phrase(vendor, "unknown_field", name=name))
+            status = vendor.statuses.get("unknown_field", 400)
+            yield Refusal(status, phrase(vendor, "unknown_field", name=name), name, vendor.unknown_code)
 
 
 def _values(vendor: Vendor, body: Body) -> Iterator[Refusal]:
@@ -114,6 +87,9 @@ def _values(vendor: Vendor, body: Body) -> Iterator[Refusal]:
             wanted = " or ".join(kind.__name__ for kind in _TYPES[name])
             yield Refusal(400, f"Invalid type for '{name}': expected {wanted}.", name, "invalid_type")
     temperature = body.get("temperature")
+    if isinstance(temperature, (int, float)) and temperature > vendor.temperature_limit:
+        text = f"Invalid 'temperature': expected a value <= {vendor.temperature_limit}."
+        yield Refusal(400, text, "temperature", "decimal_above_max_value")
     if vendor.temperature_below_two and temperature == 2:
         yield Refusal(
             400, "<400> InternalError.Algo.InvalidParameter: Temperature should be in [0.0, 2.0)", "temperature"
@@ -156,7 +132,9 @@ def _combinations(vendor: Vendor, model: str, body: Body) -> Iterator[Refusal]:
     if vendor.id == "dashscope":
         yield from _thinking(model, body)
     kind = body.get("response_format", {}).get("type")
-    if kind == "json_object" and vendor.id in {"openai", "groq", "dashscope"} and not _asks_for_json(body):
+    if kind is not None and kind not in vendor.schemas:
+        yield Refusal(400, phrase(vendor, "refused_format", form=kind), "response_format", "invalid_request_error")
+    if kind == "json_object" and vendor.id in {"openai", "groq", "dashscope", "deepseek"} and not _asks_for_json(body):
         text = "'messages' must contain the word 'json' to use 'response_format' of type 'json_object'."
         yield Refusal(400, text, "messages")
 
@@ -219,7 +197,9 @@ def _message(vendor: Vendor, index: int, message: Any, open_calls: set[str]) -> 
         yield Refusal(400, f"Invalid value: '{role}' for '{where}.role'.", f"{where}.role", "invalid_value")
     for name in message:
         if vendor.message_fields is not None and name not in vendor.message_fields:
-            yield Refusal(400, phrase(vendor, "unknown_message_field", name=name, index=index))
+            text = phrase(vendor, "unknown_message_field", name=name, index=index)
+            status = vendor.statuses.get("unknown_field", 400)
+            yield Refusal(status, text, f"messages.{index}.{role}.{name}", vendor.unknown_code)
     yield from _turn(index, message, open_calls)
     yield from _content(where, role, message)
 
@@ -271,7 +251,7 @@ def _part(where: str, part: Any) -> Iterator[Refusal]:
             yield Refusal(400, f"Invalid '{where}.image_url.url': expected a URL.", where, "invalid_image_url")
 
 
-def _tools(body: Body) -> Iterator[Refusal]:
+def _tools(vendor: Vendor, body: Body) -> Iterator[Refusal]:
     tools = body.get("tools")
     if tools is None:
         if "tool_choice" in body and body["tool_choice"] != "none":
@@ -280,6 +260,24 @@ def _tools(body: Body) -> Iterator[Refusal]:
     if not tools:
         yield Refusal(400, "Invalid 'tools': empty array.", "tools", "empty_array")
     for index, tool in enumerate(tools):
-        function = tool.get("function") if isinstance(tool, dict) else None
-        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-            yield Refusal(400, f"Missing required parameter: 'tools[{index}].function.name'.", "tools")
+        yield from _tool(vendor, f"tools[{index}]", tool)
+
+
+def _tool(vendor: Vendor, where: str, tool: Any) -> Iterator[Refusal]:
+    kind = tool.get("type") if isinstance(tool, dict) else None
+    if kind not in vendor.tool_kinds:
+        allowed = ", ".join(f"'{kind}'" for kind in sorted(vendor.tool_kinds))
+        text = f"Invalid value: '{kind}'. Supported values are: {allowed}."
+        yield Refusal(400, text, f"{where}.type", "invalid_value")
+        return
+    inner = tool.get("function" if kind == "builtin_function" else kind)
+    if kind in {"web_search", "retrieval"}:
+        return
+    name = inner.get("name") if isinstance(inner, dict) else None
+    if not isinstance(name, str):
+        yield Refusal(400, f"Missing required parameter: '{where}.{kind}.name'.", "tools")
+    elif kind == "builtin_function" and name != "$web_search":
+        yield Refusal(400, f"Invalid request: builtin function {name} is not found", "tools")
+    elif kind != "builtin_function" and not _TOOL_NAME.fullmatch(name):
+        text = f"Invalid '{where}.{kind}.name': string does not match pattern. Expected a string that matches the "
+        yield Refusal(400, f"{text}pattern '^[a-zA-Z0-9_-]+$'.", f"{where}.{kind}.name", "invalid_value")

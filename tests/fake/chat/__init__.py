@@ -1,0 +1,1 @@
+"""OpenAI chat completions, as many vendors speak them."""
