@@ -50,9 +50,10 @@ soak: ## ten minutes of load; memory must stay flat
 	$(SYNC) dev
 	@"$(BIN)/python" -m bench soak $(ARGS)
 
-lock: ## resolve requirements/*.txt again; UPGRADE=1 takes the newest versions
+lock: ## resolve requirements/*.txt and those of tests/clients again; UPGRADE=1 takes the newest versions
 	@$(PYTHON) tools/lock.py $(if $(UPGRADE),--upgrade)
+	@$(PYTHON) tools/clients.py lock $(if $(UPGRADE),--upgrade)
 
 clean: ## remove the environment and what the tools keep; the data folder stays
-	rm -rf "$(VENV)" .bootstrap build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf "$(VENV)" .bootstrap .clients build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
