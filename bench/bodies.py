@@ -12,10 +12,13 @@ MODEL = "bench/echo"
 
 
 def write_bodies(folder: Path) -> None:
-    """Write `request.json`, `stream.json`, `short.json`, `answer.json` and `chunk.sse`."""
+    """Write `request.json`, `stream.json`, `short.json`, `messages.json`, `answer.json` and `chunk.sse`."""
     (folder / "request.json").write_bytes(_padded(_request(), REQUEST_BYTES))
     (folder / "stream.json").write_bytes(_padded(_request(stream=True), REQUEST_BYTES))
     (folder / "short.json").write_bytes(_padded(_request(stream=True, max_tokens=5), REQUEST_BYTES))
+    messages = _request(stream=True, max_tokens=CHUNKS)
+    del messages["stream_options"]
+    (folder / "messages.json").write_bytes(_padded(messages, REQUEST_BYTES))
     (folder / "answer.json").write_bytes(_padded(_answer(), ANSWER_BYTES))
     (folder / "chunk.sse").write_bytes(b"data: " + _json(_chunk()) + b"\n\n")
 

@@ -1,6 +1,6 @@
 /* The load of the benchmark: one thread, epoll, HTTP/1.1 keep-alive on loopback.
  *
- *   load PORT KEY BODY_FILE CONNECTIONS SECONDS WARMUP_SECONDS RATE
+ *   load PORT KEY BODY_FILE CONNECTIONS SECONDS WARMUP_SECONDS RATE PATH
  *
  * RATE 0 keeps every connection busy. Otherwise RATE requests a second are sent at even distances, whether or not
  * earlier ones were answered, and latency counts from the moment at which a request was due. At the end of the warm-up it
@@ -186,9 +186,9 @@ static void prepare(char **argv) {
     fclose(file);
     port = atoi(argv[1]);
     request_length = snprintf(request, sizeof request,
-                              "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: Bearer %s\r\n"
+                              "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: Bearer %s\r\n"
                               "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%.*s",
-                              port, argv[2], length, length, body);
+                              argv[8], port, argv[2], length, length, body);
     connection_count = atoi(argv[4]);
     rate = atof(argv[7]);
     if (connection_count > MAX_CONNS) die("too many connections");
@@ -233,8 +233,8 @@ static void report(double seconds) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 8) {
-        fprintf(stderr, "usage: load PORT KEY BODY_FILE CONNECTIONS SECONDS WARMUP_SECONDS RATE\n");
+    if (argc != 9) {
+        fprintf(stderr, "usage: load PORT KEY BODY_FILE CONNECTIONS SECONDS WARMUP_SECONDS RATE PATH\n");
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);

@@ -11,6 +11,9 @@ from bench.machine import Cores, cpu_s, rss_bytes, tree_rss_bytes
 from bench.servers import Modelport, Target, answers
 from bench.tools import BUILD
 
+CHAT = "/v1/chat/completions"
+MESSAGES = "/v1/messages"
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -39,6 +42,8 @@ class Figures:
     p50_ms: float
     p99_ms: float
     cpu_us_per_chunk: float
+    cpu_us_per_translated_chunk: float
+    """The same for a caller who speaks Messages while the provider speaks Chat Completions; nginx only passes on."""
     chunks_per_s: float
     first_chunk_ms: float
     rss_mb: float
@@ -56,6 +61,7 @@ class Plan:
     rate: float = 0
     """Requests per second; 0 keeps every connection busy."""
     is_streaming: bool = False
+    path: str = CHAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ def run_load(
     """Put load on a target; returns what was seen and the CPU seconds that the target used meanwhile."""
     port = target.stream_port if plan.is_streaming else target.port
     numbers = [plan.connections, plan.seconds, plan.warmup_s, plan.rate]
-    command = [str(BUILD / "load"), str(port), target.key, str(body), *map(str, numbers)]
+    command = [str(BUILD / "load"), str(port), target.key, str(body), *map(str, numbers), plan.path]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=cores.pin_others()) as process:
         try:
             assert process.stdout is not None
@@ -113,6 +119,9 @@ def measure(target: Target, bodies: Path, cores: Cores, shape: Shape) -> Figures
     streaming = Plan(shape.streams, shape.seconds, shape.warmup_s, is_streaming=True)
     streamed, streamed_cpu = run_load(target, bodies / "stream.json", cores, streaming)
     opened = first_chunk(target, bodies, cores, shape)
+    path = CHAT if target.name == "nginx" else MESSAGES
+    translating = Plan(shape.streams, shape.seconds, shape.warmup_s, is_streaming=True, path=path)
+    translated, translated_cpu = run_load(target, bodies / "messages.json", cores, translating)
     return Figures(
         cpu_us_per_request=full_cpu / max(1, full.done) * 1e6,
         requests_per_s=full.done / full.seconds,
@@ -120,11 +129,12 @@ def measure(target: Target, bodies: Path, cores: Cores, shape: Shape) -> Figures
         p50_ms=steady.p50_ms,
         p99_ms=steady.p99_ms,
         cpu_us_per_chunk=streamed_cpu / max(1, streamed.events) * 1e6,
+        cpu_us_per_translated_chunk=translated_cpu / max(1, translated.events) * 1e6,
         chunks_per_s=streamed.events / streamed.seconds,
         first_chunk_ms=opened.first_p50_ms,
         rss_mb=rss_bytes(target.pid) / 1e6,
         tree_rss_mb=tree_rss_bytes(target.pid) / 1e6,
-        errors=full.errors + steady.errors + streamed.errors + opened.errors,
+        errors=full.errors + steady.errors + streamed.errors + opened.errors + translated.errors,
     )
 
 

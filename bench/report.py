@@ -46,6 +46,7 @@ def table(rounds: Sequence[Round], starts: Sequence[tuple[float, float]]) -> lis
         _added_row("p50 added at 500 rps, ms", rounds, lambda f: f.p50_ms, lambda r: r.direct.p50_ms, 0.8),
         _added_row("p99 added at 500 rps, ms", rounds, lambda f: f.p99_ms, lambda r: r.direct.p99_ms, None),
         _ratio_row("CPU per streamed chunk, µs", rounds, lambda f: f.cpu_us_per_chunk, 2.0),
+        _ratio_row("CPU per translated chunk, µs", rounds, lambda f: f.cpu_us_per_translated_chunk, 4.0),
         _ratio_row("chunks per second, 256 streams", rounds, lambda f: f.chunks_per_s, None),
         _added_row(
             "time to first chunk added, ms",
