@@ -18,6 +18,8 @@ __all__ = ["real_store"]
 HERE = Path(__file__).resolve().parent
 PROGRAM_WITHIN_S = 60.0
 INSTALL_WITHIN_S = 300.0
+CITED = "https://example.com"
+"""Where the fake has what it cites from."""
 LOCAL = {"MODELPORT_ENGINE_DEFAULT_MODEL": SMALL, "MODELPORT_ENGINE_CONTEXT_TOKENS": "1024"}
 
 
@@ -92,7 +94,8 @@ def site(session_site: Site) -> Iterator[Site]:
     """Give a test the gateway; afterwards, nothing that it answered may have named another host."""
     session_site.door.clear()
     yield session_site
-    assert session_site.door.strangers(never=[session_site.fake_url.removeprefix("http://")]) == set()
+    never = [session_site.fake_url.removeprefix("http://")]
+    assert session_site.door.strangers(known=[CITED], never=never) == set()
 
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

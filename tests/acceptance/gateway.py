@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any, Self
 
-from tests.fake.overlay import KEY_ENV, write_overlay, write_redirects
+from tests.fake.overlay import KEY_ENV, write_formats, write_overlay, write_redirects
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MODELPORT = str(Path(sys.executable).parent / "modelport")
@@ -21,17 +21,54 @@ START_WITHIN_S = 30.0
 STOP_WITHIN_S = 40.0
 COMMAND_WITHIN_S = 60.0
 FAKE_KEY = "sk-fake-acceptance"
-SECRETS = {
-    KEY_ENV: FAKE_KEY,
-    "DASHSCOPE_API_KEY": FAKE_KEY,
-    "GEMINI_API_KEY": FAKE_KEY,
-    "GROQ_API_KEY": FAKE_KEY,
-    "OPENAI_API_KEY": FAKE_KEY,
-    "OPENROUTER_API_KEY": FAKE_KEY,
-}
+SECRETS = dict.fromkeys(
+    (
+        KEY_ENV,
+        "ANTHROPIC_API_KEY",
+        "AWS_BEARER_TOKEN_BEDROCK",
+        "AZURE_OPENAI_API_KEY",
+        "COHERE_API_KEY",
+        "DASHSCOPE_API_KEY",
+        "DEEPINFRA_API_KEY",
+        "DEEPSEEK_API_KEY",
+        "FIREWORKS_API_KEY",
+        "GEMINI_API_KEY",
+        "GROQ_API_KEY",
+        "HF_TOKEN",
+        "MINIMAX_API_KEY",
+        "MISTRAL_API_KEY",
+        "MOONSHOT_API_KEY",
+        "NVIDIA_API_KEY",
+        "OPENAI_API_KEY",
+        "OPENROUTER_API_KEY",
+        "PERPLEXITY_API_KEY",
+        "QIANFAN_API_KEY",
+        "TOGETHER_API_KEY",
+        "XAI_API_KEY",
+        "ZAI_API_KEY",
+        "ARK_API_KEY",
+    ),
+    FAKE_KEY,
+)
 """The providers' keys, as the fake takes them."""
-PLAYED = {name: name for name in ("dashscope", "google", "groq", "openai", "openrouter")}
+PLAYED = {
+    name: name
+    for name in (
+        "anthropic", "ark", "azure", "bedrock", "cohere", "dashscope", "deepinfra", "deepseek", "fireworks", "groq",
+        "huggingface", "minimax", "mistral", "moonshot", "nvidia", "openai", "openrouter", "perplexity", "together",
+        "xai",
+    )
+} | {"google": "gemini", "qianfan": "baidu", "zai": "zhipu"}  # fmt: skip
 """The providers of the catalogue that the fake stands in for, and the vendor that it plays for each."""
+
+QWEN = """
+priority = 20
+
+[[offers]]
+model = "alibaba/qwen3-32b"
+rates = [{ from = 2026-01-01, input = "0.7", output = "8.4" }]
+"""
+"""A price for what DashScope sells at one that differs by region, and the first place for it."""
 
 _LISTENS = re.compile(r"Modelport listens on (http://\S+)")
 
@@ -227,6 +264,9 @@ def point_to(fake: str, catalogue: Path) -> None:
     """Write catalogue files: the vendors are at the fake, and so are its own models, `fake/echo` and the rest."""
     write_redirects(catalogue, fake, PLAYED)
     write_overlay(catalogue, fake)
+    write_formats(catalogue, fake)
+    with (catalogue / "dashscope.toml").open("a", encoding="utf-8") as file:
+        file.write(QWEN)
 
 
 @contextmanager

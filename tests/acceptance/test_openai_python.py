@@ -177,3 +177,13 @@ def test_structured_output_is_parsed(client: OpenAI) -> None:
         response_format={"type": "json_schema", "json_schema": {"name": "port", "schema": schema}},
     )
     assert "port" in (answer.choices[0].message.content or "")
+
+
+@pytest.mark.parametrize("model", ["mistralai/codestral-2508", "deepseek/deepseek-v4-flash"])
+def test_a_completion_fills_in_the_middle_whole_and_streamed(client: OpenAI, model: str) -> None:
+    asked: Any = {"model": model, "prompt": "def add(a, b):\n", "suffix": "\n    return c", "max_tokens": 16}
+    answer = client.completions.create(**asked)
+    assert answer.model_extra is not None
+    assert credits_in(answer.model_extra["meta"]) > 0
+    chunks = client.completions.create(**asked, stream=True)
+    assert "".join(choice.text for chunk in chunks for choice in chunk.choices) == answer.choices[0].text != ""

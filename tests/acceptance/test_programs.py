@@ -1,5 +1,6 @@
 """The programs that people copy from guides and model pages run with nothing but host and key exchanged."""
 
+import base64
 import json
 import os
 import subprocess
@@ -16,6 +17,9 @@ from tests.acceptance.gateway import FAKE_KEY, Gateway, fake_provider, point_to
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 SPECIALE = "deepseek/deepseek-v3.2-speciale"
 QWEN = "alibaba/qwen3-vl-32b-thinking"
+KIMI = "moonshot/kimi-k2-6"
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+"""A PNG of one pixel in base64."""
 ANSWER = "You said: How many primes are below thirty?"
 node = pytest.mark.debian("nodejs")
 npm = pytest.mark.debian("nodejs", "npm")
@@ -159,6 +163,69 @@ def test_a_stream_reads_as_text_in_one_piece(run_program: Run) -> None:
 def test_a_stream_reads_line_by_line(run_program: Run) -> None:
     printed = run_program(sys.executable, PROGRAMS / "guide_stream_text.py").stdout
     assert printed == "You said: Hi! What do you think about harbours – and 港?\nThe end.\n"
+
+
+QUESTION = "How deep is it? Use depth_of_berth."
+LOOKED_UP = "You said: Look up with $web_search: which harbour is the deepest?"
+
+
+def test_a_tool_makes_its_round_trip_by_requests(run_program: Run) -> None:
+    asked, called, told = run_program(sys.executable, PROGRAMS / "guide_tools_requests.py").stdout.splitlines()
+    assert asked == "tool_calls None"
+    assert called == ('depth_of_berth {"berth": "text", "at_low_water": true} {"berth": "text", "metres": 7.5}')
+    assert told == f"stop You said: {QUESTION}"
+
+
+def test_a_tool_makes_its_round_trip_with_the_openai_sdk(run_program: Run) -> None:
+    done = run_program(sys.executable, PROGRAMS / "guide_tools_openai.py")
+    assert done.stdout == (
+        f"Asked: depth_of_berth {{'berth': 'text', 'at_low_water': True}}\nAI: You said: {QUESTION}\n"
+    )
+
+
+def test_an_image_from_a_file_is_seen(run_program: Run, tmp_path: Path) -> None:
+    (tmp_path / "signal.png").write_bytes(base64.b64decode(DOT))
+    text, tokens = run_program(
+        sys.executable, PROGRAMS / "guide_image_openai.py", tmp_path / "signal.png"
+    ).stdout.splitlines()
+    assert text == "You said: Which signal is this? [image]"
+    assert int(tokens) > 85
+
+
+@pytest.mark.parametrize("program", ["guide_search_requests.py", "guide_search_openai.py"])
+def test_a_model_that_searches_by_itself_answers_at_once_and_cites(run_program: Run, program: str) -> None:
+    rounds, text, *notes = run_program(sys.executable, PROGRAMS / program).stdout.splitlines()
+    assert rounds == "1"
+    assert text == LOOKED_UP
+    assert notes
+    assert all(note.startswith("url_citation https://") for note in notes)
+
+
+@pytest.mark.parametrize("program", ["guide_search_requests.py", "guide_search_openai.py"])
+def test_kimi_is_handed_its_own_arguments_until_it_has_searched(run_program: Run, program: str) -> None:
+    done = run_program(sys.executable, PROGRAMS / program, more={"MODELPORT_SEARCHER": KIMI})
+    rounds, text, *_ = done.stdout.splitlines()
+    assert rounds == "2"
+    assert text == LOOKED_UP
+
+
+@pytest.mark.parametrize("program", ["thinking_stream_requests.py", "thinking_stream_openai.py"])
+def test_thoughts_are_streamed_apart_from_the_text(run_program: Run, program: str) -> None:
+    thoughts, answer = run_program(sys.executable, PROGRAMS / program).stdout.splitlines()
+    assert thoughts == "Thoughts: Thinking about: Which tide is higher?"
+    assert answer == "Answer: You said: Which tide is higher?"
+
+
+def test_a_video_is_watched_by_its_address(run_program: Run) -> None:
+    done = run_program(sys.executable, PROGRAMS / "video_requests.py")
+    assert content(done.stdout) == "You said: [file] How many tugs are there?"
+    assert json.loads(done.stdout)["meta"]["usage"]["credits_used"] > 0
+
+
+def test_a_recording_within_the_request_is_heard(run_program: Run) -> None:
+    done = run_program(sys.executable, PROGRAMS / "audio_requests.py")
+    assert content(done.stdout) == "You said: Which signal do you hear? [input]"
+    assert json.loads(done.stdout)["meta"]["usage"]["credits_used"] > 0
 
 
 @curl

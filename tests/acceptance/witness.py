@@ -64,6 +64,8 @@ class _Relay:
         self.witness = Witness("")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended: asyncio.Event | None = None
+        self._passing: set[asyncio.Task[object] | None] = set()
+        """Streams refer to who reads them only weakly: else the collector may end a connection that waits."""
 
     async def run(self) -> None:
         self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
@@ -82,6 +84,7 @@ class _Relay:
         answer, ask = await asyncio.open_connection(self.host, self.port)
         heard = bytearray()
         self.witness.heard.append(heard)
+        self._passing.add(task := asyncio.current_task())
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(_pump(reader, ask, None))
@@ -89,6 +92,7 @@ class _Relay:
         finally:
             ask.close()
             writer.close()
+            self._passing.discard(task)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, heard: bytearray | None) -> None:
