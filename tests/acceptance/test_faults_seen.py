@@ -1,246 +1,245 @@
 """Everything a provider may do wrong: what the caller sees, how soon, at what cost, and what comes after."""
 
 import asyncio
-import time
+import json
+from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
 
+import anthropic
 import openai
 import pytest
 import pytest_asyncio
 
-from tests.acceptance.faults_page import CUT, ERRORS, GOOD, NO_FALLBACK, PAGE, Seen, expected, page, usage_source
-from tests.acceptance.traffic import Reply, Town, town
-from tests.fake.faults import FAULTS, STREAM_ONLY, WHOLE_ONLY
+from tests.acceptance.fault_grid import TIMED, Grid, Outcome, call, call_all, grid_town, model_of, said_in
+from tests.acceptance.faults_page import (
+    CLOSING,
+    CUT,
+    ERRORS,
+    FAULTS,
+    GOOD,
+    PAGE,
+    SERVED,
+    STREAM_ONLY,
+    WHOLE_ONLY,
+    Cell,
+    Ending,
+    Way,
+    expected,
+    grid,
+    is_shown,
+    page,
+    usage_source,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-TIMEOUTS = {"connect_s": 1.0, "first_byte_s": 1.5, "idle_s": 0.5}
-BOUND_S = 6.0
-"""By when every fault has ended: the time-outs, and some room on a busy machine."""
-TIMED = frozenset({"no-answer", "stall-headers", "stall-after-2", "slow-first"})
-CASES = [(fault, is_streaming) for fault in FAULTS for is_streaming in (False, True)]
-FAILING = [
+BOUND_S = 15.0
+"""By when every call has ended: the time-outs of two providers, and room for hundreds of others on a busy machine."""
+CREDIT = 100_000_000
+SHOWN = [
     (fault, is_streaming)
-    for fault in ERRORS
+    for fault in FAULTS
     for is_streaming in (False, True)
-    if not expected(fault, is_streaming=is_streaming).is_good
+    if is_shown(fault, is_streaming=is_streaming)
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Every call of the grid, and what it did to the books."""
+
+    account: int
+    key: str
+    outcomes: dict[tuple[str, bool], list[Outcome]]
+    """By fault, and whether it came in a stream."""
+    rows: dict[str, dict[str, Any]]
+    paid: dict[str, list[int]]
+    """What was taken from the account, by the call."""
+
+    def row(self, outcome: Outcome) -> dict[str, Any]:
+        return self.rows[outcome.reply.inference_id]
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
-    """A gateway whose first provider does everything wrong, and whose second answers properly."""
-    async with town(tmp_path_factory.mktemp("faults"), timeouts=TIMEOUTS, has_spare=True) as built:
+async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Grid]:
+    """A gateway whose first provider of each format does everything wrong, and whose second answers properly."""
+    async with grid_town(tmp_path_factory.mktemp("faults")) as built:
         yield built
 
 
-class Watched:
-    """One call of an account of its own, and what it did to the books."""
-
-    def __init__(self, place: Town, fault: str, is_streaming: bool) -> None:
-        self._place = place
-        self.fault = fault
-        self.is_streaming = is_streaming
-        self.account, self.key = place.customer(f"{fault}-{is_streaming}-{time.monotonic_ns()}", 1_000_000)
-
-    async def call(self, **fields: object) -> Reply:
-        """Call, and note what came of it."""
-        begun_s = time.monotonic()
-        reply = await self._place.call(self.key, f"fault/{self.fault}", stream=self.is_streaming, **fields)
-        self.took_s = time.monotonic() - begun_s
-        self.row = self._place.row(reply.inference_id)
-        self.spent = 1_000_000 - self._place.balance(self.account)
-        return reply
-
-    async def again(self) -> Reply:
-        """Make a call of which nothing should go wrong."""
-        return await self._place.call(self.key, "fake/echo")
-
-
-def seen(reply: Reply) -> Seen:
-    """What a caller sees."""
-    assert reply.is_framed
-    if reply.is_complete:
-        return Seen(200)
-    error = reply.error
-    return Seen(reply.status, error["code"], error["origin"], error["status"] if reply.status == 200 else None)
-
-
-async def pinned(place: Town, cases: list[tuple[str, bool]]) -> list[tuple[Watched, Reply]]:
-    """Make calls that no other provider may answer: those that wait at once, the others one after another."""
-    calls = [Watched(place, *case) for case in cases]
-    slow = [call for call in calls if call.fault in TIMED]
-    waiting = [asyncio.create_task(call.call(provider="fake")) for call in slow]
-    quick = [(call, await call.call(provider="fake")) for call in calls if call.fault not in TIMED]
-    return [*quick, *zip(slow, await asyncio.gather(*waiting), strict=True)]
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def watched(place: Town) -> dict[tuple[str, bool], tuple[Watched, Reply]]:
-    """Every fault once, with and without a stream."""
-    return {(call.fault, call.is_streaming): (call, reply) for call, reply in await pinned(place, CASES)}
+async def watched(place: Grid) -> Watched:
+    """Make every call of the grid."""
+    account, key = place.customer("grid", CREDIT)
+    outcomes: dict[tuple[str, bool], list[Outcome]] = {}
+    for outcome in await call_all(place, key, grid()):
+        outcomes.setdefault((outcome.cell.fault, outcome.cell.is_streaming), []).append(outcome)
+    rows = {row["inference_id"]: row for row in place.requests(account)}
+    taken = "SELECT reference_id, credits FROM entries WHERE from_account = ?"
+    paid: dict[str, list[int]] = {}
+    for entry in place.gateway.rows(taken, account):
+        paid.setdefault(entry["reference_id"], []).append(entry["credits"])
+    return Watched(account, key, outcomes, rows, paid)
 
 
-@pytest.mark.parametrize(("fault", "is_streaming"), CASES)
-async def test_a_fault_gives_what_the_page_says(
-    watched: dict[tuple[str, bool], tuple[Watched, Reply]], fault: str, is_streaming: bool
+def alone(fault: str, served: str = "chat", *, is_streaming: bool = False) -> Cell:
+    """A call that no other provider may answer, relayed."""
+    return Cell(fault, Way(served, served), is_streaming, has_spare=False)
+
+
+def ending(outcome: Outcome, row: dict[str, Any]) -> Ending:
+    """How a call ended, and which providers it went to."""
+    kinds = [attempt["provider"].partition("-")[0] for attempt in json.loads(row["attempts"])]
+    return Ending(outcome.seen, tuple("spare" if kind == "spare" else "first" for kind in kinds))
+
+
+@pytest.mark.parametrize(("fault", "is_streaming"), SHOWN)
+async def test_a_fault_gives_what_the_page_says(watched: Watched, fault: str, is_streaming: bool) -> None:
+    outcomes = watched.outcomes[fault, is_streaming]
+    told = {outcome.cell: ending(outcome, watched.row(outcome)) for outcome in outcomes}
+    assert {cell: seen for cell, seen in told.items() if seen not in expected(cell)} == {}
+    assert max(outcome.took_s for outcome in outcomes) < BOUND_S
+
+
+@pytest.mark.parametrize(("fault", "is_streaming"), SHOWN)
+async def test_an_answer_is_charged_once_and_a_failure_is_free(
+    watched: Watched, fault: str, is_streaming: bool
 ) -> None:
-    call, reply = watched[fault, is_streaming]
-    wanted = expected(fault, is_streaming=is_streaming)
-    assert seen(reply) == wanted
-    assert call.took_s < BOUND_S
-    row = call.row
-    assert row["charged_credits"] == call.spent
-    if wanted.is_good:
-        source = usage_source(fault, is_streaming=is_streaming)
-        assert (row["status"], row["billing_status"], row["usage_source"]) == ("succeeded", "charged", source)
-        assert call.spent > 0
-        return
-    assert call.spent == 0
-    assert row["status"] == "failed"
-    assert row["http_status"] == wanted.status
-    assert row["billing_status"] == ("house" if wanted.is_cut else "none")
+    for outcome in watched.outcomes[fault, is_streaming]:
+        seen, row = outcome.seen, watched.row(outcome)
+        last = json.loads(row["attempts"])[-1]["provider"]
+        assert row["provider"] == last
+        paid = watched.paid.get(row["inference_id"], [])
+        if seen.is_good:
+            source = "provider" if "spare" in last else usage_source(fault, is_streaming=is_streaming)
+            assert (row["status"], row["billing_status"], row["usage_source"]) == ("succeeded", "charged", source)
+            assert paid == [row["charged_credits"]]
+            continue
+        billing = "house" if seen.is_cut else "none"
+        told = (row["status"], row["http_status"], row["error"], row["billing_status"], row["charged_credits"])
+        assert told == ("failed", seen.status, seen.code, billing, 0), outcome.cell
+        assert paid == []
+        assert (row["house_credits"] > 0) == seen.is_cut
 
 
-@pytest.mark.parametrize(("fault", "is_streaming"), FAILING)
-async def test_what_failed_never_looks_complete(
-    watched: dict[tuple[str, bool], tuple[Watched, Reply]], fault: str, is_streaming: bool
+@pytest.mark.parametrize(("fault", "is_streaming"), SHOWN)
+async def test_what_is_good_is_whole_and_what_failed_never_looks_so(
+    watched: Watched, fault: str, is_streaming: bool
 ) -> None:
-    _, reply = watched[fault, is_streaming]
-    assert b"[DONE]" not in reply.body
-    assert b"credits_used" not in reply.body
-    assert reply.error["message"]
-    assert "requestId" in reply.body.decode()
+    for outcome in watched.outcomes[fault, is_streaming]:
+        body = outcome.reply.body
+        if outcome.is_complete:
+            assert outcome.text == _answer(outcome.cell, watched.row(outcome)["provider"]), outcome.cell
+            assert b"credits_used" in body
+            continue
+        assert b"[DONE]" not in body
+        assert b"credits_used" not in body
+        assert outcome.error["message"]
+        assert b"requestId" in body
+        if outcome.seen.is_cut:
+            assert outcome.is_cut_rightly, (outcome.cell, body)
+        else:
+            assert outcome.reply.headers["content-type"] == "application/json"
+            assert (outcome.reply.json.get("type") == "error") == (outcome.cell.way.served == "messages")
 
 
-async def test_a_rate_limit_passes_on_how_long_to_wait(
-    watched: dict[tuple[str, bool], tuple[Watched, Reply]],
-) -> None:
-    assert watched["429", False][1].headers["retry-after"] == "7"
+def _answer(cell: Cell, provider: str) -> str:
+    if "spare" in provider:
+        return said_in(cell)
+    if cell.fault == "long":
+        return "".join(f"word{number} " for number in range(2000))
+    return f"You said: {said_in(cell)}"
 
 
-async def test_good_answers_are_served_right_after_each_fault(place: Town) -> None:
-    quick = [case for case in CASES if case[0] not in TIMED and case[0] != "huge-body"]
+@pytest.mark.parametrize("served", SERVED)
+async def test_a_rate_limit_passes_on_how_long_to_wait(watched: Watched, served: str) -> None:
+    for fault, told in (("429", "7"), ("429-after-1", "1")):
+        [outcome] = [one for one in watched.outcomes[fault, False] if one.cell == alone(fault, served)]
+        assert outcome.reply.headers["retry-after"] == told
+
+
+async def test_good_answers_are_served_right_after_each_fault(place: Grid) -> None:
+    key = place.customer("after", CREDIT)[1]
+    quick = [case for case in SHOWN if case[0] not in TIMED | CLOSING | {"huge-body", "429-after-1", "503-after-1"}]
     dials = place.fake.dials
     for fault, is_streaming in quick:
-        call = Watched(place, fault, is_streaming)
-        await call.call(provider="fake")
-        replies = [await call.again() for _ in range(3)]
-        assert [reply.status for reply in replies] == [200, 200, 200], fault
+        await call(place, key, alone(fault, is_streaming=is_streaming))
+        replies = [await place.call(key, "good/echo") for _ in range(2)]
+        assert [reply.status for reply in replies] == [200, 200], fault
         assert {reply.json["choices"][0]["message"]["content"] for reply in replies} == {"hi"}, fault
     # each call dials at most once anew, and the good ones after it keep the connection
     assert place.fake.dials - dials <= 2 * len(quick)
 
 
 @pytest.mark.parametrize("fault", ["idle-close", "connection-close-body", "close-keepalive"])
-async def test_no_call_is_made_twice_by_a_provider_that_closes_its_connections(place: Town, fault: str) -> None:
-    account, key = place.customer(f"closing-{fault}", 1_000_000)
-    served = place.fake.served_of(f"fault/{fault}").completed
+async def test_no_call_is_made_twice_by_a_provider_that_closes_its_connections(place: Grid, fault: str) -> None:
+    account, key = place.customer(f"closing-{fault}", CREDIT)
+    served = place.fake_of(fault).served_of(f"fault/{fault}")
+    completed = served.completed
 
-    async def call_often(number: int) -> list[Reply]:
-        replies: list[Reply] = []
+    async def call_often(number: int) -> list[Outcome]:
+        outcomes: list[Outcome] = []
         for index in range(8):
-            is_streaming = bool((number + index) % 2)
-            replies.append(await place.call(key, f"fault/{fault}", provider="fake", stream=is_streaming))
+            outcomes.append(await call(place, key, alone(fault, is_streaming=bool((number + index) % 2))))
             await asyncio.sleep(0.045 + 0.001 * number)  # about when an idle connection closes
-        return replies
+        return outcomes
 
-    replies = [reply for some in await asyncio.gather(*map(call_often, range(12))) for reply in some]
-    good = sum(reply.is_complete for reply in replies)
-    assert place.fake.served_of(f"fault/{fault}").completed == served + good
+    outcomes = [outcome for some in await asyncio.gather(*map(call_often, range(12))) for outcome in some]
+    good = sum(outcome.is_complete for outcome in outcomes)
+    assert served.completed == completed + good
     assert sum(row["charged_credits"] > 0 for row in place.requests(account)) == good
     if fault == "connection-close-body":
-        assert good == len(replies)
+        assert good == len(outcomes)
     else:  # the request may cross the goodbye, and what was sent is not sent again
-        assert {seen(reply) for reply in replies} <= {GOOD, CUT}
+        assert {outcome.seen for outcome in outcomes} <= {GOOD, CUT}
         assert good > 0
 
 
-async def test_answers_without_an_end_are_not_kept_in_memory(
-    place: Town, watched: dict[tuple[str, bool], tuple[Watched, Reply]]
-) -> None:
-    assert place.most_memory_kb < 300 * 1024  # two of 256 MB were sent; one of 64 MB would have been served
-    assert place.memory_kb < 160 * 1024
+async def test_answers_without_an_end_are_not_kept_in_memory(place: Grid, watched: Watched) -> None:
+    assert place.most_memory_kb < 240 * 1024  # many of 256 MB were sent; one of 64 MB would have been served
+    assert place.memory_kb < 200 * 1024
 
 
-async def test_no_balance_stays_held_after_all_the_faults(
-    place: Town, watched: dict[tuple[str, bool], tuple[Watched, Reply]]
-) -> None:
-    for call, _ in list(watched.values())[::8]:
-        left = place.balance(call.account) // 1000
-        assert (await place.call(call.key, "fake/meter", max_tokens=left)).status == 200
-        assert place.balance(call.account) < 1000
+async def test_no_balance_stays_held_after_all_the_faults(place: Grid, watched: Watched) -> None:
+    left = place.balance(watched.account)
+    assert left == CREDIT - sum(map(sum, watched.paid.values()))
+    spending = [place.call(watched.key, "good/meter", max_tokens=left // 1000 // 2) for _ in range(2)]
+    assert Counter(reply.status for reply in await asyncio.gather(*spending)) == {200: 2}
+    assert place.balance(watched.account) < 2000
     assert place.problems() == []
 
 
-@pytest.mark.parametrize(("fault", "is_streaming"), [case for case in FAILING if case[0] not in TIMED])
-async def test_another_provider_answers_where_nothing_was_delivered(
-    place: Town, fault: str, is_streaming: bool
-) -> None:
-    await _falls_back(place, fault, is_streaming)
+def _streams_that_fail() -> list[str]:
+    return [fault for fault in ERRORS if is_shown(fault, is_streaming=True) and fault != "huge-body"]
 
 
-async def test_another_provider_answers_after_silence(place: Town) -> None:
-    silent = [case for case in FAILING if case[0] in TIMED]
-    await asyncio.gather(*(_falls_back(place, *case) for case in silent))
+async def test_the_official_clients_raise_on_every_stream_that_failed(place: Grid) -> None:
+    url, key = place.gateway.base_url, place.customer("clients", CREDIT)[1]
+    async with (
+        openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0) as open_client,
+        anthropic.AsyncAnthropic(base_url=url, api_key=key, max_retries=0) as messages_client,
+    ):
 
+        async def read(cell: Cell) -> None:
+            model, text = model_of(cell), said_in(cell)
+            said: list[Any] = [{"role": "user", "content": text}]
+            if cell.way.served == "messages":
+                async with messages_client.messages.stream(model=model, messages=said, max_tokens=100) as stream:
+                    async for _ in stream:
+                        pass
+            elif cell.way.served == "responses":
+                async for _ in await open_client.responses.create(model=model, input=text, stream=True):
+                    pass
+            else:
+                async for _ in await open_client.chat.completions.create(model=model, messages=said, stream=True):
+                    pass
 
-async def _falls_back(place: Town, fault: str, is_streaming: bool) -> None:
-    call = Watched(place, fault, is_streaming)
-    reply = await call.call()
-    wanted = expected(fault, is_streaming=is_streaming)
-    if fault in NO_FALLBACK or wanted.is_cut:
-        assert seen(reply) == wanted
-        assert call.spent == 0
-        return
-    assert reply.is_complete
-    assert call.row["provider"] == "spare"
-    assert call.spent == call.row["charged_credits"] > 0
-    assert call.took_s < BOUND_S
-
-
-@pytest.mark.parametrize("fault", [fault for fault, is_streaming in FAILING if is_streaming and fault not in TIMED])
-async def test_the_official_client_raises_on_a_stream_that_failed(place: Town, fault: str) -> None:
-    key = place.customer(f"sdk-{fault}", 1_000_000)[1]
-    async with openai.AsyncOpenAI(base_url=f"{place.gateway.base_url}/v1", api_key=key, max_retries=0) as client:
-        with pytest.raises(openai.APIError):
-            await _read_all(client, f"fault/{fault}")
-
-
-async def test_the_official_client_raises_on_a_stream_that_stalled(place: Town) -> None:
-    key = place.customer("sdk-stalled", 1_000_000)[1]
-    async with openai.AsyncOpenAI(base_url=f"{place.gateway.base_url}/v1", api_key=key, max_retries=0) as client:
-        with pytest.raises(openai.APIError):
-            await _read_all(client, "fault/stall-after-2")
-
-
-async def _read_all(client: openai.AsyncOpenAI, model: str) -> None:
-    stream = await client.chat.completions.create(
-        model=model,
-        messages=[{"role": "user", "content": "hi"}],
-        stream=True,
-        extra_body={"provider": "fake"},
-    )
-    async for _ in stream:
-        pass
-
-
-async def test_a_provider_that_cannot_be_reached_is_told_as_such(place: Town) -> None:
-    provider = place.gateway.catalogue / "spare.toml"
-    gone = provider.read_text(encoding="utf-8").replace(str(place.fake.port), "1").replace("fault/", "gone/")
-    models = "".join(
-        f'\n[[models]]\nid = "gone/{name}"\nname = "{name}"\nmaker = "gone"\noperation = "chat"\ndescription = "-"\n'
-        for name in FAULTS
-    )
-    (place.gateway.catalogue / "gone.toml").write_text(gone.replace('"spare"', '"gone"') + models, encoding="utf-8")
-    account, key = place.customer("gone", 1_000_000)
-    for _ in range(100):  # until the catalogue is read again
-        reply = await place.call(key, "gone/500")
-        if reply.status != 404:
-            break
-        await asyncio.sleep(0.1)
-    assert seen(reply) == Seen(503, "provider_unreachable")
-    assert place.balance(account) == 1_000_000
+        cells = [alone(fault, served, is_streaming=True) for fault in _streams_that_fail() for served in SERVED]
+        ends = await asyncio.gather(*map(read, cells), return_exceptions=True)
+    unhappy = openai.APIError | anthropic.APIError
+    assert [cell for cell, end in zip(cells, ends, strict=True) if not isinstance(end, unhappy)] == []
 
 
 async def test_the_page_is_what_the_table_says() -> None:

@@ -214,13 +214,11 @@ async def town(
     piece_interval_ms: int = 0,
     models: Iterable[str] = (),
     timeouts: Mapping[str, float] | None = None,
-    has_spare: bool = False,
     **settings: object,
 ) -> AsyncGenerator[Town]:
     """Run a gateway over a fake in this process.
 
-    `models` are more of the fake's, `timeouts` those of the provider, `settings` variables in lower case. With a spare,
-    a second provider answers properly for every model that is a fault of the first.
+    `models` are more of the fake's, `timeouts` those of the provider, `settings` variables in lower case.
     """
     raise_file_limit()
     chosen = {"server_drain_s": 2, **settings}
@@ -232,19 +230,5 @@ async def town(
         write_overlay(
             gateway.catalogue, fake.base_url, models=offered, extra=f"timeouts = {{ {waits} }}" if waits else ""
         )
-        if has_spare:
-            write_spare(gateway.catalogue, fake.base_url)
         with gateway, office(Settings(data_dir=gateway.data_dir)) as desk:
             yield Town(gateway, fake, desk)
-
-
-def write_spare(folder: Path, base_url: str) -> None:
-    """Offer every fault a second time, at a provider that has none."""
-    write_overlay(folder, base_url, provider="spare", models={})
-    path = folder / "spare.toml"
-    provider, *models = path.read_text(encoding="utf-8").split("\n[[models]]")
-    offers = [
-        "[[offers]]" + model.partition("[[offers]]")[2].replace('upstream = "fault/', 'upstream = "echo" #')
-        for model in models
-    ]
-    path.write_text(provider.replace("speaks ", "priority = 200\nspeaks ") + "\n".join(offers), encoding="utf-8")

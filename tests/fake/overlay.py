@@ -107,7 +107,9 @@ def write_formats(
         embedded = {f"{provider}/{name}": (upstream, ("0.5", "0")) for name, upstream in embedders.items()}
         if "chat" in speaking.speaks:
             offered = {f"{provider}/{name}": (name, price) for name, price in models.items()}
-            offered |= {f"{provider}/{PREFIX}{name}": (PREFIX + name, _FAULT_PRICE) for name in named}
+            # Gemini's names stand in a path: one with a slash is written out.
+            start = "models/" if provider == "fake-gemini" else ""
+            offered |= {f"{provider}/{PREFIX}{name}": (start + PREFIX + name, _FAULT_PRICE) for name in named}
         else:
             shown = (name for name in named if name not in STREAM_ONLY)
             embedded |= {f"{provider}/{PREFIX}{name}": (PREFIX + name, ("0.5", "0")) for name in shown}

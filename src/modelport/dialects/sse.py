@@ -44,7 +44,7 @@ class SseReader:
             end = 0
         self._rest = data[end:]
         if len(self._rest) > MAX_EVENT_BYTES:
-            self._rest = b""
+            self._rest = data = b""  # the error's traceback leads here until it is collected
             raise MalformedReply(f"an event of the provider's stream exceeds {MAX_EVENT_BYTES} bytes")
         return [event for block in data[:end].split(b"\n\n") if (event := _event(block)) is not None]
 

@@ -57,6 +57,7 @@ class Answer:
         if not self.is_complete and self.error is None:
             await self._gather(limit_bytes)
         if self.error is not None:
+            self.chunks.clear()  # nobody reads a part of it, and the error's traceback leads here until it is collected
             raise self.error
         data = self._take_buffered()
         if self.inflater is not None:
