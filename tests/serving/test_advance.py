@@ -53,6 +53,16 @@ async def ask(stage: Stage, **fields: object) -> NotingClient:
     return await stage.call(**({"stream": True, "max_tokens": None} | fields))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("small", [1, 30, 200])
+async def test_pieces_between_two_looks_are_counted_before_a_large_one_is_cut(small: int) -> None:
+    """However pieces come, no more is delivered than is paid for."""
+    for first in range(900, 1300, 37):
+        pieces = [*tokens(first, 1), *([event("word ") * small] * 3), event("word ") * 3000]
+        async with on_stage({"first": [stream(*pieces, output=10_000)]}, credit=1300) as stage:
+            client = await ask(stage)
+        assert said(client) == stage.row.cost_credits <= 1300
+
+
 @pytest.mark.parametrize("each", [1, 100])
 async def test_a_stream_ends_where_the_money_does_and_says_so(each: int) -> None:
     script = stream(*tokens(10_000, each), output=10_000)

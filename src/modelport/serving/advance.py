@@ -85,14 +85,12 @@ class Advance:
     async def cover(self, passed: bytes, events: int) -> bytes:
         """Return as much of `passed`, which brought the count to `events`, as is paid for."""
         weight = self._weight(passed)
-        before = self.tokens
         self.tokens += (events - self._events) * weight
         self._events = events
         if self.tokens * 4 >= self._paid * 3:
             await self._extend()
         if self.tokens > self._paid:
-            kept, said = self._within(passed, self._paid - before)
-            self.tokens = before + said
+            kept = self._within(passed)
             if len(kept) < len(passed) or not self._served.is_divisible:
                 self.is_over = True
                 return kept
@@ -131,19 +129,23 @@ class Advance:
         each = self._served.said_bytes(passed) // max(1, passed.count(b"\n\n"))
         return 1 if each <= _HEAVY_EVENT_BYTES else each // BYTES_PER_TOKEN_GUESSED
 
-    def _within(self, passed: bytes, most_tokens: int) -> tuple[bytes, int]:
-        """Return the first events of a piece that stay within so many tokens, and how many these have.
+    def _within(self, passed: bytes) -> bytes:
+        """Return the first events of a piece that are paid for, and count off the others.
 
         A piece whose events hang together goes whole: what of it is not paid for is given away.
         """
         if not self._served.is_divisible:
-            return passed, most_tokens
+            self.tokens = self._paid
+            return passed
+        events = [event + b"\n\n" for event in passed.split(b"\n\n")[:-1]]
+        said = [self._weight(event) if self._served.said_bytes(event) else 0 for event in events]
+        # Other pieces may have come since the last look: all but this one has been passed on.
+        tokens = max(0, self.tokens - sum(said))
         kept: list[bytes] = []
-        tokens = 0
-        for event in passed.split(b"\n\n")[:-1]:
-            said = tokens + (self._weight(event) if self._served.said_bytes(event) else 0)
-            if said > most_tokens:
+        for event, more in zip(events, said, strict=True):
+            if tokens + more > self._paid:
                 break
-            kept.append(event + b"\n\n")
-            tokens = said
-        return b"".join(kept), tokens
+            kept.append(event)
+            tokens += more
+        self.tokens = tokens
+        return b"".join(kept)
