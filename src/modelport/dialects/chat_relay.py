@@ -13,7 +13,11 @@ class Relay(StreamRelay):
     __slots__ = ("_body", "_choices", "_reply")
 
     def __init__(self, call: ChatCall, target: Target, identity: NewIdentity) -> None:
-        super().__init__(target.offer.quirks.reasoning_field, identity)
+        if call.is_streaming:
+            super().__init__(target.offer.quirks.reasoning_field, identity)
+        else:  # the state of a stream would cost each whole answer
+            self._reasoning_field = target.offer.quirks.reasoning_field
+            self._identity = identity
         self._choices = call.choices
         self._body = b""
         self._reply: Reply | None = None

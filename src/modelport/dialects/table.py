@@ -160,6 +160,8 @@ def opened(asked: Asked, target: Target, identity: NewIdentity) -> Opening:
     call, quirks = asked.call, target.offer.quirks
     if asked.format.operation == "embeddings":
         return _opened_embeddings(call, target, identity)
+    if call.suffix is not None:
+        return _opened_filling(asked, target, identity)
     dialect = _dialect(asked, target.offer)
     is_checked = bool(quirks.checks) and must_check(asked.talk, quirks)
     if is_checked and (refusal := unusable(asked.talk)) is not None:
@@ -169,10 +171,7 @@ def opened(asked: Asked, target: Target, identity: NewIdentity) -> Opening:
         request, passage = relay(call, target, identity)
         return Opening(request, passage, fault, passage if isinstance(passage, Translated) else None)
     spoken = called(dialect, target)
-    if call.suffix is not None:
-        request = fill_request(call, target)
-    else:
-        request = spoken.encode(asked.talk, target, is_streaming=call.is_streaming and not is_checked)
+    request = spoken.encode(asked.talk, target, is_streaming=call.is_streaming and not is_checked)
     translated = Translated(
         call,
         asked.format.served,
@@ -189,6 +188,13 @@ def _opened_embeddings(call: ChatCall, target: Target, identity: NewIdentity) ->
 
     request, passage = embeddings.open_passage(call, target, identity)
     return Opening(request, passage, embeddings.FAULTS[target.offer.dialect_for("embeddings", call.dialect)])
+
+
+def _opened_filling(asked: Asked, target: Target, identity: NewIdentity) -> Opening:
+    """Open the way of a call with a suffix, which is no conversation; its answer is read as one in chat."""
+    spoken = openai_chat.called(target)
+    translated = Translated(asked.call, asked.format.served, spoken, identity)
+    return Opening(fill_request(asked.call, target), translated, spoken.fault, translated)
 
 
 def _dialect(asked: Asked, offer: Offer) -> Dialect:
