@@ -56,6 +56,9 @@ def test_a_prompt_becomes_the_users_message() -> None:
         ({"suffix": 5}, "'suffix': Expected string"),
         ({"echo": "yes"}, "'echo': Expected boolean"),
         ({"logprobs": 3}, "'logprobs': Expected to be left out"),
+        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "'tools': Expected to be left out"),
+        ({"functions": [{"name": "f"}]}, "'functions': Expected to be left out"),
+        ({"messages": [{"role": "user", "content": "hi"}]}, "'messages': Expected to be left out"),
         ({"temperature": 9}, "'temperature': Expected number at most 2"),
     ],
 )

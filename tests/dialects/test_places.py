@@ -43,7 +43,7 @@ def refused(call: ChatCall, dialect: Any, **quirks: Any) -> str | None:
     [
         ("anthropic_messages", {"type": "input_image", "image_url": PICTURE}, "input[4].content[0]"),
         ("google_gemini", {"type": "input_image", "file_id": "f"}, "input[4].content[0]"),
-        ("openai_chat", {"type": "input_file", "file_url": "https://x.example/a.pdf"}, "input"),
+        ("openai_chat", {"type": "input_file", "file_url": "https://x.example/a.pdf"}, "input[4]"),
         ("openai_responses", {"type": "input_audio", "input_audio": {"data": "AA", "format": "wav"}}, None),
     ],
 )
@@ -91,3 +91,26 @@ def test_a_role_that_a_model_does_not_take_is_found_where_its_caller_put_it(call
         place,
         f"Unsupported value: '{place}' does not support 'system' with this model.",
     )
+
+
+@pytest.mark.parametrize("dialect", ["anthropic_messages", "openai_chat"])
+def test_an_answer_to_continue_is_named_as_its_caller_wrote_it(dialect: str) -> None:
+    said = [{"role": "user", "content": "Count."}, {"role": "assistant", "content": "One,"}]
+    messages = parse("anthropic_messages", system="Be brief.", messages=said)
+    assert refused(messages, dialect) == "messages[1]"
+    said[1]["prefix"] = True  # type: ignore[assignment]
+    chat = parse("openai_chat", messages=[{"role": "system", "content": "Be brief."}, *said])
+    assert refused(chat, dialect) == "messages[2].prefix"
+
+
+def test_a_part_that_chat_cannot_say_is_named_by_its_message() -> None:
+    unknown = {"type": "container_upload", "file_id": "f"}
+    result = {"type": "tool_result", "tool_use_id": "t", "content": [unknown]}
+    call = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+    said = [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": [call]},
+        {"role": "user", "content": [result]},
+        {"role": "user", "content": "b"},
+    ]
+    assert refused(parse("anthropic_messages", system="s", messages=said), "openai_chat") == "messages[2]"

@@ -9,13 +9,14 @@ from modelport.catalogue.facts import SearchForm
 from modelport.dialects import chat_tools, reasoning, web_search
 from modelport.dialects.chat_sending import encode, refuse_unable
 from modelport.dialects.chat_written import Messages, manner
-from modelport.dialects.wire import CannotSearch, Target, UpstreamRequest
+from modelport.dialects.wire import CannotSearch, NotExpressible, Target, UpstreamRequest
 from modelport.operations.chat import ChatCall
 from modelport.operations.conversation import AnswerFormat, Conversation, WebSearch
 
 
 def request(talk: Conversation, target: Target, *, is_streaming: bool) -> UpstreamRequest:
     """Write a call for a provider; raises `NotExpressible` for what must not be left out."""
+    _refuse_prefix(talk, target)
     writing = _Writing(talk, target)
     fields = writing.fields()
     if is_streaming:
@@ -42,6 +43,16 @@ def request(talk: Conversation, target: Target, *, is_streaming: bool) -> Upstre
     return msgspec.structs.replace(sent, dropped=tuple(dict.fromkeys(dropped)))
 
 
+def _refuse_prefix(talk: Conversation, target: Target) -> None:
+    """Refuse a message to continue where the caller put it, which need not be where it stands among those sent."""
+    if not talk.turns or not talk.turns[-1].is_prefix or target.offer.quirks.prefix:
+        return
+    place = talk.place(len(talk.turns) - 1)
+    told = f"{place}.prefix" if talk.dialect in _OURS else place
+    what = "cannot continue a message of this model; leave it out"
+    raise NotExpressible(told, target.offer.provider.name, what)
+
+
 class _Writing:
     """Gathers the fields of a call, and the names of what could not be carried."""
 
@@ -58,7 +69,7 @@ class _Writing:
     def fields(self) -> dict[str, bytes]:
         """Return the fields in a fixed order."""
         talk, fields = self._talk, self._fields
-        self.messages.turns(talk.turns)
+        self.messages.turns((talk.place(index), turn) for index, turn in enumerate(talk.turns))
         fields["messages"] = msgspec.json.encode(self.messages.listed)
         self.dropped.extend(self.messages.left_out)
         if talk.max_tokens is not None:

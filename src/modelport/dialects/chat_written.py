@@ -74,26 +74,28 @@ def manner(provider: str, quirks: Quirks) -> Manner:
 class Messages:
     """Writes turns one after the other; `left_out` names what could not be said."""
 
-    __slots__ = ("_attached", "_list", "_manner", "_thought_word", "left_out", "listed")
+    __slots__ = ("_attached", "_manner", "_place", "_thought_word", "left_out", "listed")
 
     def __init__(self, manner: Manner, dialect: str) -> None:
         self._manner = manner
-        self._list = said_in(dialect)
+        self._place = said_in(dialect)
+        """Where what is being written stands in the caller's call."""
         self._thought_word = THOUGHT_WORDS.get(dialect, "messages.reasoning_content")
-        self._attached: list[Part] = []
+        self._attached: list[Member | Raw] = []
         """What tools gave back beside text: it can only be said by the user, after the last result."""
         self.listed: list[Member] = []
         self.left_out: dict[str, None] = {}
 
-    def turns(self, turns: Iterable[Turn]) -> None:
-        """Write turns."""
-        for turn in turns:
+    def turns(self, turns: Iterable[tuple[str, Turn]]) -> None:
+        """Write turns, each told with its place in the caller's call."""
+        for self._place, turn in turns:
             match turn.role:
                 case "tool":
                     self._tool(turn)
                 case "user":
-                    self._add("user", self._content([*self._attached, *turn.parts]), turn)
+                    said = [*self._attached, *map(self._part, turn.parts)] if self._attached else None
                     self._attached = []
+                    self._add("user", self._content(turn.parts) if said is None else said, turn)
                 case "assistant":
                     self._flush()
                     self._assistant(turn)
@@ -104,7 +106,7 @@ class Messages:
 
     def _flush(self) -> None:
         if self._attached:
-            self.listed.append({"role": "user", "content": self._content(self._attached)})
+            self.listed.append({"role": "user", "content": self._attached})
             self._attached = []
 
     def _add(self, role: str, content: object, turn: Turn) -> None:
@@ -153,11 +155,10 @@ class Messages:
             case Foreign(dialect="openai_chat", raw=raw):
                 return Raw(raw)
             case _:
-                kind = part.kind if isinstance(part, Foreign) else type(part).__name__.lower()
-                raise self._cannot(f"takes no part of type '{kind}' here")
+                raise self._cannot(f"takes no part of type '{_kind(part)}' here")
 
     def _cannot(self, what: str) -> NotExpressible:
-        return NotExpressible(self._list, self._manner.provider, what)
+        return NotExpressible(self._place, self._manner.provider, what)
 
     def _url(self, source: Source, what: str) -> str:
         if source.file_id:
@@ -184,9 +185,10 @@ class Messages:
         if not isinstance(result, ToolResult):
             raise self._cannot("needs one result in each message of a tool")
         said = [part for part in result.parts if isinstance(part, Text)]
-        others = [part for part in result.parts if not isinstance(part, Text)]
+        others = [self._part(part) for part in result.parts if not isinstance(part, Text)]
         if others:
-            self._attached.extend((Text(_OF_RESULT.format(result.name or result.call_id)), *others))
+            named = Text(_OF_RESULT.format(result.name or result.call_id))
+            self._attached.extend((self._part(named), *others))
         if result.is_error:
             self.left_out["is_error"] = None
         written: Member = {"role": "tool", "tool_call_id": result.call_id}
@@ -232,7 +234,7 @@ class Messages:
         rest = [part for part in said if not (isinstance(part, Audio) and part.id)]
         for part in rest:
             if not isinstance(part, Text | Refusal | Foreign):
-                raise self._cannot(f"takes no part of type '{type(part).__name__.lower()}' from an assistant")
+                raise self._cannot(f"takes no part of type '{_kind(part)}' from an assistant")
         if len(rest) == 1 and isinstance(rest[0], Refusal):
             written |= {"content": None, "refusal": rest[0].text}
         elif rest or not (has_calls or audio):
@@ -267,6 +269,19 @@ def tagged(thought: str, said: list[Part]) -> list[Part]:
     if said and isinstance(said[0], Text):
         return [msgspec.structs.replace(said[0], text=head + said[0].text), *said[1:]]
     return [Text(head), *said]
+
+
+def _kind(part: Part) -> str:
+    """Name a part as callers do."""
+    match part:
+        case Foreign(kind=kind):
+            return kind
+        case ToolUse():
+            return "tool_use"
+        case ToolResult():
+            return "tool_result"
+        case _:
+            return type(part).__name__.lower()
 
 
 def _form(source: Source) -> str:

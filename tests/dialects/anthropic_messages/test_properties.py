@@ -76,30 +76,35 @@ def turns(draw: st.DrawFn) -> tuple[Turn, ...]:
     return tuple(made)
 
 
-CONVERSATIONS = st.builds(
+TOOL_LISTS = st.lists(
+    st.builds(
+        Tool,
+        NAMES,
+        st.just("") | WORDS,
+        parameters=OBJECTS.map(lambda text: b'{"type":"object","x":%b}' % text.encode()),
+        strict=st.sampled_from((None, True, False)),
+        cache=MARKS,
+    ),
+    min_size=1,
+    max_size=3,
+).map(tuple)
+UNCHOSEN = st.builds(
     Conversation,
     turns=turns(),
     max_tokens=st.integers(2000, 9000),
     temperature=st.none() | st.floats(0, 1),
     top_k=st.none() | st.integers(0, 99).map(float),
     stop=st.lists(WORDS, max_size=2).map(tuple),
-    tools=st.lists(
-        st.builds(
-            Tool,
-            NAMES,
-            st.just("") | WORDS,
-            parameters=OBJECTS.map(lambda text: b'{"type":"object","x":%b}' % text.encode()),
-            strict=st.sampled_from((None, True, False)),
-            cache=MARKS,
-        ),
-        min_size=1,
-        max_size=3,
-    ).map(tuple),
-    tool_choice=st.sampled_from((None, ToolChoice("auto"), ToolChoice("required"), ToolChoice("named", "f"))),
+    tools=TOOL_LISTS,
     format=st.sampled_from((None, AnswerFormat("json_schema", schema=b'{"type":"object"}', strict=True))),
     user=st.just("") | NAMES,
     service_tier=st.sampled_from(("", "auto", "default")),
     dialect=st.just("anthropic_messages"),
+)
+CONVERSATIONS = UNCHOSEN.flatmap(
+    lambda talk: st.sampled_from(
+        (None, ToolChoice("auto"), ToolChoice("required"), ToolChoice("named", talk.tools[-1].name))
+    ).map(lambda choice: replace(talk, tool_choice=choice))
 )
 
 

@@ -390,3 +390,65 @@ def test_fields_are_told_in_the_callers_words() -> None:
     talk = read(metadata={"user_id": "u"}, stop_sequences=["x"], service_tier="standard_only", top_p=0.5)
     assert (talk.user, talk.stop, talk.service_tier) == ("u", ("x",), "default")
     assert set(talk.lost(frozenset())) == {"metadata.user_id", "metadata", "stop_sequences", "service_tier", "top_p"}
+
+
+BASE64 = {"type": "base64", "media_type": "image/png", "data": "eA=="}
+UNFIT: list[tuple[dict[str, Any], str]] = [
+    ({"type": "image", "source": {}}, "'BLOCK.source.type': Expected one of 'base64', 'url', 'file', received null"),
+    ({"type": "image", "source": {"type": "ftp"}}, "'BLOCK.source.type': Expected one of 'base64', 'url'"),
+    ({"type": "image", "source": {"type": "url"}}, "'BLOCK.source.url': Required for a source of type 'url'"),
+    ({"type": "image", "source": {"type": "url", "url": 1}}, "'BLOCK.source.url': Expected string, received 1"),
+    ({"type": "image", "source": {"type": "base64", "data": "eA=="}}, "'BLOCK.source.media_type': Required"),
+    ({"type": "image", "source": {"type": "base64", "media_type": "image/png"}}, "'BLOCK.source.data': Required"),
+    ({"type": "image", "source": {"type": "text", "data": "a"}}, "'BLOCK.source.type': Expected one of"),
+    ({"type": "document", "source": {"type": "text"}}, "'BLOCK.source.data': Required for a source of type 'text'"),
+    ({"type": "document", "source": {"type": "file"}}, "'BLOCK.source.file_id': Required"),
+    ({"type": "text", "text": "a", "cache_control": "5m"}, "'BLOCK.cache_control': Expected object"),
+    ({"type": "text", "text": "a", "cache_control": {}}, "'BLOCK.cache_control.type': Required"),
+    ({"type": "tool_result", "tool_use_id": "t", "content": 5}, "'BLOCK.content': Expected string or array of blocks"),
+    (
+        {"type": "image", "source": BASE64, "cache_control": {"type": "ephemeral", "ttl": "2h"}},
+        "'BLOCK.cache_control.ttl': Expected one of '5m', '1h'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("block", "told"), UNFIT)
+def test_a_block_that_does_not_fit_is_named_wherever_it_stands(block: dict[str, Any], told: str) -> None:
+    result = {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "a"}, block]}
+    for content, place in (([block], "messages[0].content[0]"), ([result], "messages[0].content[0].content[1]")):
+        with pytest.raises(InvalidBody) as caught:
+            SERVED.parse(body({"role": "user", "content": content}))
+        assert told.replace("BLOCK", place) in str(caught.value)
+
+
+@pytest.mark.parametrize("mark", [None, {"type": "ephemeral"}, {"ttl": "1h", "type": "ephemeral"}])
+def test_a_mark_that_fits_is_taken(mark: object) -> None:
+    assert SERVED.parse(body({"role": "user", "content": [{"type": "text", "text": "a", "cache_control": mark}]}))
+
+
+def test_a_choice_must_name_one_of_the_tools() -> None:
+    own = {"name": "f", "input_schema": {}}
+    search = {"type": "web_search_20250305", "name": "web_search"}
+    chat = {"type": "function", "function": {"name": "g"}}
+    for name in ("f", "web_search", "g"):
+        assert SERVED.parse(body(tools=[own, search, chat], tool_choice={"type": "tool", "name": name}))
+    for tools in ([own, chat], []):
+        with pytest.raises(
+            InvalidBody, match=r"'tool_choice.name': Expected the name of one of 'tools', received \"h\""
+        ):
+            SERVED.parse(body(tools=tools, tool_choice={"type": "tool", "name": "h"}))
+
+
+@pytest.mark.parametrize(
+    ("block", "place", "told"),
+    [
+        ({"source": {"type": "content", "content": 5}}, ".source.content", "Expected string or array of blocks"),
+        ({"source": {"type": "content", "content": [{"type": "text"}]}}, ".source.content[0].text", "Required"),
+        ({"source": {"type": "text", "data": "a"}, "title": 5}, ".title", "Expected string, received number"),
+    ],
+)
+def test_a_member_that_cannot_be_read_is_named(block: dict[str, Any], place: str, told: str) -> None:
+    with pytest.raises(InvalidBody, match=told) as caught:
+        heard({"type": "document", **block})
+    assert caught.value.param == f"messages[0].content[0]{place}"

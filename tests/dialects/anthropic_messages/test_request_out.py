@@ -355,12 +355,15 @@ def test_the_choice_of_a_tool_is_written(choice: Any, parallel: bool | None, exp
     assert (written.get("tool_choice"), len(written["tools"])) == (expected, count)
 
 
+PICTURE = {"type": "base64", "media_type": "image/bmp", "data": "eA=="}
+
+
 def test_a_callers_own_words_name_what_is_left_out() -> None:
     call = SERVED.parse(
         body(
             {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t"}, {"type": "text", "text": "a"}]},
             {"role": "assistant", "content": [{"type": "thinking", "thinking": "h", "signature": ""}]},
-            {"role": "user", "content": [{"type": "image", "source": {"type": "base64", "data": "eA=="}}]},
+            {"role": "user", "content": [{"type": "image", "source": PICTURE}]},
             system="s",
         )
     )
@@ -423,3 +426,31 @@ def test_a_count_is_read() -> None:
     for wrong in (b"", b"{}", b'{"input_tokens":-1}', b'{"input_tokens":"a"}'):
         with pytest.raises(MalformedReply):
             counted(wrong)
+
+
+@pytest.mark.parametrize("signature", [{}, {"signature": ""}, {"signature": None}])
+def test_reasoning_without_its_signature_is_not_relayed_but_left_out_and_told(signature: dict[str, Any]) -> None:
+    thought = {"type": "thinking", "thinking": "h", **signature}
+    call = SERVED.parse(
+        body(
+            {"role": "user", "content": "a"},
+            {"role": "assistant", "content": [thought, {"type": "text", "text": "b"}]},
+            {"role": "user", "content": "c"},
+        )
+    )
+    assert call.is_mixed  # so that it is written anew, since its provider would refuse it
+    request = CALLED.encode(SERVED.read(call), target(), is_streaming=False)
+    assert json.loads(request.body)["messages"][1]["content"] == [{"type": "text", "text": "b"}]
+    assert request.dropped == ("messages[1].content.thinking",)
+
+
+def test_signed_reasoning_is_relayed() -> None:
+    thought = {"type": "thinking", "thinking": "", "signature": "s"}
+    assert not SERVED.parse(
+        body({"role": "user", "content": "a"}, {"role": "assistant", "content": [thought]})
+    ).is_mixed
+
+
+def test_a_budget_that_is_null_is_no_budget() -> None:
+    call = SERVED.parse(body(thinking={"type": "disabled", "budget_tokens": None}))
+    assert json.loads(relay_request(call, target()).body)["thinking"] == {"type": "disabled"}

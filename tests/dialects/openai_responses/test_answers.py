@@ -222,6 +222,22 @@ def test_a_stream_that_fails_before_it_began_is_only_an_error() -> None:
     assert b'"message":' in SERVED.writer(CALL, IDENTITY).failing(b"nonsense")
 
 
+def test_the_number_of_a_failure_follows_on_whatever_the_provider_gave_it() -> None:
+    passage = ResponsesRelay(CALL, identity)
+    begun = b'event: response.created\ndata: {"type":"response.created","sequence_number":0,"response":{"id":"r","object":"response","created_at":1,"model":"m","output":[],"parallel_tool_calls":true,"tool_choice":"auto","tools":[],"status":"in_progress"}}\n\n'  # fmt: skip  # noqa: E501
+    body = passage.feed(begun) + passage.feed(FAILED.replace(b'"sequence_number":1', b'"sequence_number":99'))
+    assert passage.problem is not None
+    events = events_in(body + passage.failing(ERROR))
+    assert [event["sequence_number"] for event in events] == [0, 1, 2]
+
+
+def test_a_message_that_was_cut_off_says_that_it_is_not_complete() -> None:
+    for finish, status in (("length", "incomplete"), ("content_filter", "incomplete"), ("stop", "completed")):
+        reply = Reply((Choice(0, (Text("so f"),), finish),), Usage({"input": 1, "output": 2}, "provider"))
+        written = json.loads(SERVED.whole(CALL, reply, Ending(reply.usage, 1), IDENTITY))
+        assert (written["status"], written["output"][0]["status"]) == (status, status)
+
+
 FAILED = (
     b'event: response.failed\ndata: {"type":"response.failed","sequence_number":1,"response":{"id":"r",'
     b'"status":"failed","error":{"code":"server_error","message":"overloaded"},"output":[]}}\n\n'

@@ -1,5 +1,6 @@
 """Calls in the Responses format: what is refused, how they are read, and how others are written."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -8,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 from msgspec.structs import replace
 
+from modelport.catalogue.facts import Rates
 from modelport.core.errors import InvalidBody
 from modelport.dialects.openai_responses import CALLED, SERVED, relay
-from modelport.dialects.wire import NotExpressible
+from modelport.dialects.wire import CannotSearch, NotExpressible
 from modelport.operations.chat import ChatCall
 from modelport.operations.content import (
     Audio,
@@ -362,6 +364,23 @@ def test_a_search_is_asked_for_in_the_formats_own_words() -> None:
     assert "tools" not in sent(Conversation(turns=HI, search=search), quirks={"search": "always"})
 
 
+@pytest.mark.parametrize(("rates", "is_sent"), [({"input": 1}, False), ({"input": 1, "search": 1}, True)])
+def test_a_search_is_only_asked_for_where_its_price_is_known(rates: dict[str, int], is_sent: bool) -> None:
+    call = parse(input="hi", tools=[{"type": "web_search_preview"}])
+    there = target()
+    there = replace(there, offer=dataclasses.replace(there.offer, rates=(Rates(0, rates),)))
+    ways = (
+        lambda: relay(call, there, identity)[0],
+        lambda: CALLED.encode(SERVED.read(call), there, is_streaming=False),
+    )
+    for way in ways:
+        if is_sent:
+            assert json.loads(way().body)["tools"][0]["type"].startswith("web_search")
+        else:
+            with pytest.raises(CannotSearch):
+                way()
+
+
 def test_results_with_pictures_and_files_are_written() -> None:
     parts = (Text("see"), Image(Source(data="aGk=", media_type="image/png")), Document(Source(data="aGk=")))
     talk = Conversation(turns=(Turn("tool", (ToolResult("c", parts, is_error=True),)),))
@@ -418,3 +437,15 @@ def test_turns_survive_being_written_and_read_again(turns: list[Turn]) -> None:
         for turn in again.turns
     ]
     assert nameless == joined
+
+
+@pytest.mark.parametrize("kind", ["code_interpreter", "file_search", "image_generation"])
+def test_tools_that_are_billed_apart_are_refused_unless_the_offer_takes_them(kind: str) -> None:
+    asked = parse(input="hi", tools=[{"type": kind}])
+    with pytest.raises(NotExpressible, match=f"bills '{kind}' apart") as refusal:
+        relay(asked, target(), identity)
+    assert refusal.value.param == "tools"
+    assert kind.encode() in relay(asked, target({"accept": [kind]}), identity)[0].body
+    foreign = Conversation(turns=HI, foreign_tools=(ForeignTool("openai_responses", kind, b'{"type":"x"}'),))
+    with pytest.raises(NotExpressible, match="bills"):
+        sent(foreign)

@@ -17,7 +17,8 @@ from modelport.dialects.anthropic_messages.shapes import (
     given,
     mark_of,
 )
-from modelport.dialects.chat_messages import unreadable
+from modelport.dialects.chat_fields import fault
+from modelport.dialects.chat_messages import decoded, unreadable
 from modelport.dialects.signatures import Sealed, unseal
 from modelport.operations.content import (
     Citation,
@@ -134,6 +135,8 @@ def content_parts(raw: Raw | bytes, place: str) -> list[Part]:
     try:
         if content.startswith(b'"'):
             return [Text(_STRING.decode(content))]
+        if not content.startswith(b"["):
+            raise InvalidBody((fault(place, "string or array of blocks", decoded(content)),), place)
         blocks = RAW_LIST.decode(content)
     except msgspec.ValidationError as error:
         raise InvalidBody((told_at(place, error),), place) from None
@@ -146,7 +149,8 @@ def _named_part(block: Raw, place: str) -> Part:
     try:
         return part_of(block, place)
     except msgspec.ValidationError as error:
-        raise InvalidBody((told_at(place, error),), place) from None
+        told = told_at(place, error)
+        raise InvalidBody((told,), told.split("'")[1]) from None
     except msgspec.DecodeError as error:
         raise InvalidBody((unreadable(bytes(block), error),), place) from None
 
@@ -197,7 +201,7 @@ def _document(block: Raw | bytes, place: str) -> Part | None:
         return replace(document, text=told.source.data or "")
     if told.source.type != "content":
         return replace(document, source=_source(told.source))
-    text = _only_text(told.source.content, place)
+    text = _only_text(told.source.content, f"{place}.source")
     return None if text is None else replace(document, text=text)
 
 

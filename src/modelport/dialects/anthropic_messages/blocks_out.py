@@ -152,7 +152,7 @@ class BlockWriter:
         if part.origin == DIALECT and part.encrypted:
             return _json({"type": "redacted_thinking", "data": part.encrypted})
         message = place.partition(".content[")[0]
-        self._leave_out(f"{message}.reasoning_content")
+        self._leave_out(f"{message}.{'content.thinking' if self.dialect == DIALECT else 'reasoning_content'}")
         return b""
 
     def _foreign(self, part: Foreign, place: str) -> bytes:

@@ -22,8 +22,9 @@ from modelport.dialects.chat_fields import (
 )
 
 EFFORT = one_of("none", "minimal", "low", "medium", "high", "xhigh", "max")
-_CACHE = members({"type": one_of("ephemeral")}, {"ttl": one_of("5m", "1h")})
-_SYSTEM = either(text, items(members({"type": one_of("text"), "text": text}, {"cache_control": _CACHE})))
+CACHE = members({"type": one_of("ephemeral")}, {"ttl": one_of("5m", "1h")})
+"""A mark up to which the prompt is remembered."""
+_SYSTEM = either(text, items(members({"type": one_of("text"), "text": text}, {"cache_control": CACHE})))
 _DISPLAY = one_of("summarized", "omitted")
 _FORMAT = members({"type": one_of("json_schema"), "schema": mapping})
 MAX_TOOLS = 1000
@@ -44,7 +45,7 @@ def _nullable(inner: Check) -> Check:
     return lambda value: None if value is None else inner(value)
 
 
-_TOOL_MEMBERS = {"description": text, "input_schema": mapping, "strict": boolean, "cache_control": _CACHE}
+_TOOL_MEMBERS = {"description": text, "input_schema": mapping, "strict": boolean, "cache_control": CACHE}
 _OWN_TOOL = members({"name": text}, _TOOL_MEMBERS)
 _PROVIDERS_TOOL = members({"type": text}, {"name": text, **_TOOL_MEMBERS})
 """Runs at the provider; some kinds, such as sets of tools, have no name."""
@@ -111,7 +112,7 @@ FIELDS: Mapping[str, Check] = {
     "service_tier": text,
     "output_config": members({}, {"effort": EFFORT, "format": _FORMAT}),
     "output_format": _FORMAT,
-    "cache_control": _CACHE,
+    "cache_control": CACHE,
     "provider": CHECKS["provider"],
 }
 """Every field that the contract gives a type; null always means absent."""

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Raw
 
 from modelport.core.errors import InvalidBody
+from modelport.dialects.anthropic_messages.fields import CACHE
 from modelport.dialects.anthropic_messages.shapes import ABSENT, NULL
 from modelport.dialects.chat_fields import fault
 from modelport.dialects.chat_messages import (
@@ -36,10 +37,17 @@ class _Block(msgspec.Struct):
     input: Raw = ABSENT
     thinking: Raw = ABSENT
     data: Raw = ABSENT
+    signature: Raw = ABSENT
+    cache_control: Raw = ABSENT
 
 
 class _Source(msgspec.Struct):
-    type: str | None = None
+    type: Raw = ABSENT
+    data: Raw = ABSENT
+    media_type: Raw = ABSENT
+    url: Raw = ABSENT
+    file_id: Raw = ABSENT
+    content: Raw = ABSENT
 
 
 _MESSAGES = msgspec.json.Decoder(list[_Message])
@@ -58,6 +66,20 @@ _REQUIRED: dict[str, tuple[tuple[str, bytes], ...]] = {
     "search_result": (("source", _STRING), ("content", b"[")),
 }
 """The members that blocks of each kind must have, and how their JSON begins."""
+_SOURCES: dict[bytes, tuple[str, ...]] = {
+    b'"base64"': ("media_type", "data"),
+    b'"url"': ("url",),
+    b'"file"': ("file_id",),
+    b'"text"': ("data",),
+}
+"""The strings that sources of each kind must have."""
+_KIND_OF = {
+    "image": (b'"base64"', b'"url"', b'"file"'),
+    "document": (b'"base64"', b'"text"', b'"url"', b'"content"', b'"file"'),
+}
+_MARKS = frozenset({b"", NULL, b'{"type":"ephemeral"}', b'{"type": "ephemeral"}'})
+"""Marks of the cache that need no closer look."""
+_UNSIGNED = (b"", NULL, b'""')
 _KINDS = {_STRING: "string", _OBJECT: "object", b"[": "array"}
 
 
@@ -71,6 +93,8 @@ class Heads:
     text_bytes: int = 0
     attachments: int = 0
     has_reasoning: bool = False
+    has_unsigned: bool = False
+    """Whether reasoning came without its signature, which other formats' providers give none of."""
 
 
 def heads(raw: Raw | None, faults: list[str]) -> Heads:
@@ -106,7 +130,7 @@ def _listed(raw: Raw | None, faults: list[str]) -> list[_Message]:
     return messages
 
 
-_WORDS = {"str": "string", "str | null": "string", "int": "number", "float": "number", "bool": "boolean"}
+_WORDS = {"str": "string", "int": "number", "float": "number", "bool": "boolean"}
 
 
 def told_at(place: str, error: msgspec.ValidationError) -> str:
@@ -115,7 +139,7 @@ def told_at(place: str, error: msgspec.ValidationError) -> str:
     place += where.rstrip("`")
     words = what.split("`")
     if what.startswith("Expected `") and len(words) == 5:
-        wanted, found = (_WORDS.get(word, word) for word in (words[1], words[3]))
+        wanted, found = (_WORDS.get(word, word) for word in (words[1].removesuffix(" | null"), words[3]))
         return f"'{place}': Expected {wanted}, received {found}"
     return f"'{place}.{words[1]}': Required" if "missing" in what else f"'{place}': {what.replace('`', '')}"
 
@@ -147,15 +171,29 @@ def _blocks(told: Heads, place: str, content: Raw) -> None:
             break
         where = f"{place}[{number}]"
         for name, begins in _REQUIRED.get(block.type, ()):
-            _member(told, where, block, name, begins)
+            _member(told, where, block.type, name, begins, bytes(getattr(block, name)))
+        if bytes(block.cache_control) not in _MARKS:
+            _mark(told, where, block.cache_control)
         if block.type in ("image", "document"):
-            attached += _attachment(told, block)
-        elif block.type == "tool_result" and bytes(block.content).startswith(b"["):
-            attached += len(bytes(block.content))
-            _blocks(told, f"{where}.content", block.content)
+            attached += _attachment(told, where, block)
+        elif block.type == "tool_result":
+            attached += _result(told, f"{where}.content", block.content)
         elif block.type in ("thinking", "redacted_thinking"):
             told.has_reasoning = True
+            is_unsigned = block.type == "thinking" and bytes(block.signature) in _UNSIGNED
+            told.has_unsigned = told.has_unsigned or is_unsigned
     told.text_bytes += len(bytes(content)) - attached
+
+
+def _result(told: Heads, place: str, content: Raw) -> int:
+    """Check what a tool returned and measure blocks of it; return how much of it has been measured."""
+    raw = bytes(content)
+    if raw.startswith(b"["):
+        _blocks(told, place, content)
+        return len(raw)
+    if raw not in (b"", NULL) and not raw.startswith(_STRING):
+        told.faults.append(fault(place, "string or array of blocks", decoded(raw)))
+    return 0
 
 
 def _block_list(told: Heads, place: str, content: Raw) -> list[_Block]:
@@ -172,21 +210,41 @@ def _block_list(told: Heads, place: str, content: Raw) -> list[_Block]:
     return blocks
 
 
-def _member(told: Heads, where: str, block: _Block, name: str, begins: bytes) -> None:
-    raw = bytes(getattr(block, name))
+def _member(told: Heads, where: str, kind: str, name: str, begins: bytes, raw: bytes) -> None:
     if raw in (b"", NULL):
-        told.faults.append(f"'{where}.{name}': Required for a block of type '{block.type}'")
+        told.faults.append(f"'{where}.{name}': Required for a block of type '{kind}'")
     elif not raw.startswith(begins):
         told.faults.append(fault(f"{where}.{name}", _KINDS[begins], decoded(raw)))
 
 
-def _attachment(told: Heads, block: _Block) -> int:
-    """Count an image or a file and return how many bytes of it are no text to a model; plain text is."""
+def _mark(told: Heads, where: str, raw: Raw) -> None:
+    value = decoded(raw)
+    wrong = CACHE(value)
+    if wrong is not None:
+        told.faults.append(fault(f"{where}.cache_control", wrong, value))
+
+
+def _attachment(told: Heads, where: str, block: _Block) -> int:
+    """Check the source of an image or a file, and return how many bytes of it are no text to a model."""
     try:
-        kind = _SOURCE.decode(block.source).type
+        source = _SOURCE.decode(block.source)
     except msgspec.DecodeError:
         return 0  # Reported as a member that does not fit.
-    if kind in ("text", "content"):
+    kind = bytes(source.type)
+    if kind not in _KIND_OF[block.type]:
+        expected = "one of " + ", ".join(known.decode().replace('"', "'") for known in _KIND_OF[block.type])
+        told.faults.append(fault(f"{where}.source.type", expected, decoded(kind or NULL)))
+        return 0
+    for name in _SOURCES.get(kind, ()):
+        _source_member(told, f"{where}.source.{name}", kind, bytes(getattr(source, name)))
+    if kind in (b'"text"', b'"content"'):
         return 0
     told.attachments += 1
     return len(bytes(block.source))
+
+
+def _source_member(told: Heads, place: str, kind: bytes, raw: bytes) -> None:
+    if raw in (b"", NULL):
+        told.faults.append(f"'{place}': Required for a source of type '{kind[1:-1].decode()}'")
+    elif not raw.startswith(_STRING):
+        told.faults.append(fault(place, "string", decoded(raw)))

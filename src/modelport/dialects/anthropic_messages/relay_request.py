@@ -98,6 +98,9 @@ def _put_user(members: dict[str, bytes], raw: bytes, dropped: list[str]) -> None
 
 def _put_thinking(members: dict[str, bytes], raw: bytes, bound: int, dropped: list[str]) -> None:
     """Put how much to think, below a bound that was lowered."""
+    if NULL in raw:
+        told = OBJECT.decode(raw)
+        raw = object_of({name: bytes(value) for name, value in told.items() if bytes(value) != NULL})
     thinking = lowered(raw, bound)
     if thinking is None:
         dropped.append("thinking")

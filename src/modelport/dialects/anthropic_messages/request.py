@@ -48,7 +48,7 @@ def parse(body: bytes, model: str | None = None) -> ChatCall:
         messages=told.messages,
         has_reasoning=told.has_reasoning,
         dialect=DIALECT,
-        is_mixed=SEALED_MARK in body or _is_mixed(known),
+        is_mixed=told.has_unsigned or SEALED_MARK in body or _is_mixed(known),
     )
 
 
@@ -106,8 +106,27 @@ def _contradictions(known: Mapping[str, object], faults: list[str]) -> None:
         budget = cast(dict[str, object], thinking).get("budget_tokens")
         if budget is not None and cast(float, budget) >= cast(float, bound):
             faults.append(fault("thinking.budget_tokens", f"integer less than 'max_tokens' ({bound})", budget))
+    if wrong := _unknown_tool(known):
+        faults.append(fault("tool_choice.name", *wrong))
     if known.get("output_format") is not None and "format" in cast(dict[str, object], known.get("output_config", {})):
         faults.append("'output_format': Expected either it or 'output_config.format', not both")
+
+
+def _unknown_tool(known: Mapping[str, object]) -> tuple[str, object] | None:
+    """Say what a choice should have named, and what it names; None where it names one of the tools, or nothing."""
+    choice = known.get("tool_choice")
+    if not isinstance(choice, dict) or cast(dict[str, object], choice)["type"] != "tool":
+        return None
+    name = cast(dict[str, object], choice)["name"]
+    tools = cast(list[dict[str, object]], known.get("tools") or [])
+    names = [inner.get("name") for tool in tools for inner in (tool, *_inner(tool))]
+    return None if name in names else ("the name of one of 'tools'", name)
+
+
+def _inner(tool: Mapping[str, object]) -> list[dict[str, object]]:
+    """Return where OpenAI's form of a tool has its name."""
+    inner = [tool.get("function"), tool.get("custom")]
+    return [cast(dict[str, object], one) for one in inner if isinstance(one, dict)]
 
 
 def _is_mixed(known: Mapping[str, object]) -> bool:

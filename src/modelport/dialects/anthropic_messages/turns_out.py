@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from modelport.catalogue.facts import Quirks
 from modelport.dialects.anthropic_messages.blocks_out import BlockWriter
-from modelport.dialects.anthropic_messages.shapes import list_of
+from modelport.dialects.anthropic_messages.shapes import DIALECT, list_of
 from modelport.dialects.wire import NotExpressible
 from modelport.operations.chat import said_in
 from modelport.operations.content import Part, Text, Turn
@@ -102,9 +102,8 @@ def _add(written: Turns, turn: Turn, place: str, quirks: Quirks, writer: BlockWr
         return
     if turn.is_prefix:
         if not quirks.prefix:
-            raise NotExpressible(
-                f"{place}.prefix", writer.provider, "cannot continue a message of this model; leave it out"
-            )
+            told = place if writer.dialect == DIALECT else f"{place}.prefix"
+            raise NotExpressible(told, writer.provider, "cannot continue a message of this model; leave it out")
         turn = replace(turn, parts=_without_end_space(turn.parts))
     role = "assistant" if turn.role == "assistant" else "user"
     blocks = writer.blocks(turn.parts, f"{place}.content")
