@@ -28,7 +28,11 @@ from modelport.operations.reply import Began, Choice, Ended, Event, Finish, Grew
 
 DIALECT = "openai_completions"
 _OWN = frozenset({"prompt", "suffix", "echo", "logprobs"})
+_ELSEWHERE = ("messages", "tools", "functions", "audio")
+"""Fields whose meaning has no place in a text: left out they would be lost without a word."""
+_NOT_SENT = _OWN.union(_ELSEWHERE)
 _ABSENT = (b"", b"null")
+_NOTHING = (*_ABSENT, b"[]", b"{}")
 _FORMS = "Expected a string, or an array of one string; send several prompts as several calls, token ids as text"
 Member = dict[str, object]
 
@@ -50,9 +54,14 @@ class Completions:
             faults.append(fault("echo", wanted, echo))
         if decoded(given.get("logprobs", Raw(b"null"))) not in (None, 0):
             faults.append("'logprobs': Expected to be left out; /v1/chat/completions gives them")
+        faults.extend(
+            f"'{name}': Expected to be left out; /v1/chat/completions takes it"
+            for name in _ELSEWHERE
+            if bytes(given.get(name, Raw(b""))) not in _NOTHING
+        )
         if faults:
             raise InvalidBody(tuple(faults), faults[0].split("'")[1])
-        chat: dict[str, object] = {name: raw for name, raw in given.items() if name not in _OWN and name != "messages"}
+        chat: dict[str, object] = {name: raw for name, raw in given.items() if name not in _NOT_SENT}
         message = {"role": "user", "content": prompt}
         call = parse(msgspec.json.encode({**chat, "messages": [message]}), model)
         options = {"prompt": msgspec.json.encode(prompt), "echo": b"true" if echo is True else b"false"}

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from modelport.catalogue.facts import Dialect, Offer, Operation, Quirks
 from modelport.core.errors import InvalidBody
@@ -171,7 +172,7 @@ def opened(asked: Asked, target: Target, identity: NewIdentity) -> Opening:
         request, passage = relay(call, target, identity)
         return Opening(request, passage, fault, passage if isinstance(passage, Translated) else None)
     spoken = called(dialect, target)
-    request = spoken.encode(asked.talk, target, is_streaming=call.is_streaming and not is_checked)
+    request = _encoded(asked.talk, dialect, target, is_streaming=call.is_streaming and not is_checked)
     translated = Translated(
         call,
         asked.format.served,
@@ -181,6 +182,18 @@ def opened(asked: Asked, target: Target, identity: NewIdentity) -> Opening:
         customs=custom_names(asked.talk),
     )
     return Opening(request, translated, spoken.fault, translated, is_checked)
+
+
+def _encoded(talk: Conversation, dialect: Dialect, target: Target, *, is_streaming: bool) -> UpstreamRequest:
+    """Write a call; records that only the caller's own format has a use for are left out elsewhere, and listed."""
+    spoken = called(dialect, target)
+    if talk.dialect != "openai_responses" or dialect == "openai_responses":
+        return spoken.encode(talk, target, is_streaming=is_streaming)
+    from modelport.dialects.openai_responses import records
+
+    said = records.without_searches(talk)
+    request = spoken.encode(said, target, is_streaming=is_streaming)
+    return request if said is talk else replace(request, dropped=(*request.dropped, records.LEFT_OUT))
 
 
 def _opened_embeddings(call: ChatCall, target: Target, identity: NewIdentity) -> Opening:

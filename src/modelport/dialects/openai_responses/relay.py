@@ -127,9 +127,10 @@ class ResponsesRelay:
             error = bytes(_OBJECT.decode(data).get("error", _NULL))
             raise failed(data if error in NOTHING else error)
         told = _OF.decode(data)
+        if name in _ENDS:
+            self._end(data)  # raises for one that failed, in place of which another is told, with the next number
         self._number, self._since = told.sequence_number, 0
         if name in _ENDS:
-            self._end(data)
             return b""
         if name in _BEGINS:
             return event_of(self._renamed(data), name)

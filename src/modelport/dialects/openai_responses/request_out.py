@@ -23,6 +23,7 @@ from modelport.dialects.tool_schemas import fitted
 from modelport.dialects.wire import JSON_HEADERS, STREAM_HEADERS, CannotSearch, NotExpressible, Target, UpstreamRequest
 from modelport.operations.chat import ChatCall
 from modelport.operations.conversation import AnswerFormat, Conversation, Reasoning, Tool, ToolChoice, WebSearch
+from modelport.operations.usage import SEARCH_METER
 
 PATH = "/responses"
 CARRIED = frozenset(
@@ -36,6 +37,17 @@ _UNTOLD = frozenset({"store", "stream", "include", "normalize_tool_schemas"})
 _TIERS = frozenset({"auto", "default", "flex", "priority", "scale"})
 _SCHEMA_WORDS = {NAME: "parameters", "anthropic_messages": "input_schema"}
 """Where callers of each format say what a function takes."""
+_SEARCH_TOOL = b'"web_search'
+BILLED_APART = ("code_interpreter", "file_search", "image_generation")
+"""Tools of OpenAI's that cost by their use beside their tokens, for which there is no meter; `accept` of an offer lets
+one pass: https://developers.openai.com/api/docs/pricing, known from its copies, read on 2026-11-22."""
+
+
+class _Kind(msgspec.Struct):
+    type: str = ""
+
+
+_KINDS = msgspec.json.Decoder(list[_Kind])
 _NO_PARAMETERS = Raw(b'{"type":"object","properties":{}}')
 _EMPTY = Raw(b"")
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
@@ -100,6 +112,7 @@ def relay_request(call: ChatCall, target: Target) -> UpstreamRequest:
     """
     if _must_be_rewritten(call, target.offer.quirks):
         return encode(read(call), target, is_streaming=call.is_streaming)
+    _refuse_unpriced(call.fields.get("tools", b""), target)
     fields = dict(call.fields)
     bound = target.max_tokens(call.max_tokens)
     if bound is not None:
@@ -109,6 +122,26 @@ def relay_request(call: ChatCall, target: Target) -> UpstreamRequest:
         if ENCRYPTED not in included:
             fields["include"] = msgspec.json.encode([*included, ENCRYPTED])
     return written(fields, target, [], is_streaming=call.is_streaming)
+
+
+def _refuse_unpriced(tools: bytes, target: Target) -> None:
+    """Raise for tools that the provider runs, and bills by their use, where it is not known at what price."""
+    if _SEARCH_TOOL in tools and not _is_search_priced(target):
+        raise CannotSearch("tools", target.offer.provider.name)
+    if any(kind.encode() in tools for kind in BILLED_APART):
+        for tool in _KINDS.decode(tools):
+            _refuse_billed(tool.type, target)
+
+
+def _refuse_billed(kind: str, target: Target) -> None:
+    if kind in BILLED_APART and not takes(target.offer.quirks, kind):
+        raise NotExpressible("tools", target.offer.provider.name, f"bills '{kind}' apart, at a price that is not known")
+
+
+def _is_search_priced(target: Target) -> bool:
+    """Whether it is known what a search costs there; an offer without any rate is never asked."""
+    rates = target.offer.rates
+    return not rates or any(SEARCH_METER in one.by_meter for one in rates)
 
 
 def _must_be_rewritten(call: ChatCall, quirks: Quirks) -> bool:
@@ -199,6 +232,7 @@ def _put_tools(members: Members, talk: Conversation, target: Target) -> None:
         if tool.dialect != NAME:
             told = f"has no tool of type '{tool.kind}'"
             raise NotExpressible(talk.spelling("foreign_tools"), target.offer.provider.name, told)
+        _refuse_billed(tool.kind, target)
         tools.append(Raw(tool.raw))
     if talk.search is not None and target.offer.quirks.search != "always":
         tools.append(_search(talk, talk.search, target))
@@ -230,7 +264,8 @@ def _tool(tool: Tool, talk: Conversation, index: int, target: Target) -> Members
 def _search(talk: Conversation, search: WebSearch, target: Target) -> Members:
     """Write the format's own tool for searching the web."""
     provider = target.offer.provider.name
-    if target.offer.quirks.search != "native" and talk.dialect != NAME:
+    is_offered = target.offer.quirks.search == "native" or (talk.dialect == NAME and _is_search_priced(target))
+    if not is_offered:
         raise CannotSearch(talk.spelling("search"), provider)
     if search.blocked_domains:
         raise NotExpressible(talk.spelling("search"), provider, "cannot keep domains out of a search")

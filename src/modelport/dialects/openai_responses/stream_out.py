@@ -62,7 +62,7 @@ class ResponsesWriter:
         """Write the end: `response.completed`, or `response.incomplete` for an answer that was cut off."""
         self._begin()
         finish = "length" if ending.is_stopped else (self._finish or "stop")
-        self._building.close_all(is_complete=not ending.is_stopped)
+        self._building.close_all(is_complete=finish not in ("length", "content_filter"))
         output = self._building.output()
         notice = ending.notice
         if notice is None and finish == "length" and self._building.is_only_reasoning(ending.usage):
