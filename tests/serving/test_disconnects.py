@@ -1,12 +1,25 @@
 """Callers who leave: what is asked of the provider, what is charged, what the row says."""
 
 import asyncio
+import json
 
 import pytest
 
 from modelport.catalogue.facts import Quirks
 from modelport.serving.exchange import CallerLeft, CallFailed
-from tests.serving.stage import ACCOUNT, NotingClient, Script, Stage, event, key_of, offer_of, on_stage, stream, whole
+from tests.serving.stage import (
+    ACCOUNT,
+    STREAM_TYPE,
+    NotingClient,
+    Script,
+    Stage,
+    event,
+    key_of,
+    offer_of,
+    on_stage,
+    stream,
+    whole,
+)
 
 CANCEL = "cancel_and_bill_delivered"
 
@@ -50,6 +63,20 @@ async def test_a_key_may_have_the_provider_stopped_at_once_and_pays_for_what_was
             await (await left_mid_stream(stage, client, key=key_of(on_disconnect=CANCEL)))
     assert script.left == 1
     assert (stage.balance, stage.row.usage_source) == (999, "counted")
+
+
+async def test_what_a_provider_reported_before_the_end_does_not_give_away_what_was_delivered_since() -> None:
+    said = {"content": {"role": "model", "parts": [{"text": "word "}]}, "index": 0}
+    used = {"promptTokenCount": 3, "totalTokenCount": 3}
+    piece = b"data: %b\n\n" % json.dumps({"candidates": [said], "usageMetadata": used}).encode()
+    script = Script([piece, piece, asyncio.Event()], headers=STREAM_TYPE)
+    async with on_stage(
+        {"first": [script]}, drain_s=0.05, offers=[offer_of("first", dialect="google_gemini")]
+    ) as stage:
+        await (await left_mid_stream(stage, NotingClient()))
+        assert stage.is_all_free()
+    assert (stage.row.usage, stage.row.usage_source) == ({"input": 3, "output": 2}, "counted")
+    assert stage.balance == 998
 
 
 async def test_a_provider_whose_calls_may_be_stopped_is_stopped_whatever_the_key_says() -> None:

@@ -10,6 +10,7 @@ from msgspec import Struct
 from modelport.catalogue.facts import Dialect, Offer
 from modelport.core.errors import InvalidBody
 from modelport.dialects.table import MESSAGES, RESPONSES, Format
+from modelport.pricing.charge import UnpricedUsage
 from modelport.serving.exchange import CallFailed, CallRequest
 from modelport.serving.keeping import Keeping
 from modelport.serving.ports import CutShort, UpstreamProblem
@@ -266,3 +267,30 @@ async def test_items_of_an_answer_that_nobody_stored_can_be_named_in_the_next_ca
     assert kept.by_id == {}
     assert isinstance(failed.value.problem, InvalidBody)
     assert failed.value.problem.param == "input[0].id"
+
+
+SEARCHED = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "q"}}
+
+
+@pytest.mark.parametrize("is_streaming", [False, True])
+async def test_what_was_used_without_a_known_price_fails_the_call_at_the_cost_of_the_house(is_streaming: bool) -> None:
+    form, ended = IN_RESPONSES, {**ENDED, "output": [SEARCHED]}
+    script = Script([json.dumps(ended).encode()])
+    if is_streaming:
+        done = named("response.output_item.done", sequence_number=4, output_index=0, item=SEARCHED)
+        end = named("response.completed", sequence_number=5, response=ended)
+        script = streaming(*form.begins, form.piece, done, end)
+    async with on_stage({"first": [script]}, offers=offers_of(form)) as stage:
+        client = NotingClient()
+        if is_streaming:
+            await ask(stage, form, client, stream=True)
+            problem = client.problem
+        else:
+            with pytest.raises(CallFailed) as failed:
+                await ask(stage, form, client)
+            problem = failed.value.problem
+        assert isinstance(problem, UnpricedUsage)
+        assert (client.is_finished, stage.balance, stage.is_all_free()) == (False, 1000, True)
+    assert (stage.row.status, stage.row.error, stage.row.is_on_house) == ("failed", "model_not_priced", True)
+    assert (stage.row.usage["search"], stage.row.cost_credits) == (1, 5)
+    assert "search" not in stage.row.rates

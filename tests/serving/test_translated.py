@@ -8,6 +8,7 @@ import pytest
 from modelport.catalogue.facts import Quirks
 from modelport.core.errors import InvalidBody
 from modelport.dialects.table import MESSAGES, RESPONSES
+from modelport.ledger.problems import InsufficientFunds
 from modelport.serving.exchange import CallFailed
 from modelport.serving.ports import AnswerBroken, CutShort
 from tests.serving.stage import NotingClient, Script, event, offer_of, on_stage, refused, stream, usage, whole
@@ -157,3 +158,18 @@ async def test_while_another_offer_is_left_none_is_asked_twice() -> None:
     async with on_stage({"first": [busy], "second": [whole(5)]}) as stage:
         await stage.call()
     assert stage.upstream.asked == ["first", "second"]
+
+
+async def test_a_bound_that_the_format_cannot_keep_is_not_asked_for_with_less_money() -> None:
+    """Responses has no bound below 16: an offer that speaks it is passed over when the money is not enough for that."""
+    only = [offer_of("first", dialect="openai_responses")]
+    async with on_stage({"first": [whole(5)]}, offers=only, credit=7) as stage:
+        with pytest.raises(CallFailed) as failed:
+            await stage.call()
+        assert stage.is_all_free()
+    assert isinstance(failed.value.problem, InsufficientFunds)
+    assert (stage.upstream.asked, stage.balance) == ([], 7)
+    both = [*only, offer_of("second", priority=200)]
+    async with on_stage({"first": [whole(5)], "second": [whole(5)]}, offers=both, credit=7) as stage:
+        await stage.call()
+    assert (stage.upstream.asked, stage.balance) == (["second"], 2)

@@ -132,7 +132,7 @@ class Quirks:
     search: SearchForm = ""
     """The form in which a search of the web is asked for; empty where the model cannot search."""
     checks: frozenset[str] = frozenset()
-    """Of: tools, json_schema. What the provider does not enforce, so that the gateway checks the answer."""
+    """Of: tools, json_object, json_schema. What the provider does not enforce, so that the gateway checks it."""
     schema_as: SchemaForm = ""
     """What a `json_schema` is sent as where the provider does not know it; the schema then goes into the prompt."""
     stream_only: Mapping[str, str] = field(default_factory=dict[str, str])

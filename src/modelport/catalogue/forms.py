@@ -34,7 +34,7 @@ REASONING: tuple[str, ...] = get_args(ReasoningForm)
 SEARCH: tuple[str, ...] = get_args(SearchForm)
 SCHEMA_AS: tuple[str, ...] = get_args(SchemaForm)
 TOOL_SCHEMAS: tuple[str, ...] = get_args(ToolSchemas)
-CHECKS = ("json_schema", "tools")
+CHECKS = ("json_object", "json_schema", "tools")
 
 MODEL_ID = r"#?[A-Za-z0-9][A-Za-z0-9._:@-]*(/[A-Za-z0-9][A-Za-z0-9._:@-]*){0,5}"
 MODEL_ID_FORM = "a model id (letters, digits and . _ : @ -, in parts joined by /)"

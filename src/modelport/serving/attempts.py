@@ -87,7 +87,7 @@ class FirstSuccess:
             except InvalidBody as problem:
                 refusal = refusal or problem
             except (UpstreamFault, UpstreamProblem) as problem:
-                last, asked_last = problem.with_traceback(None), pair  # its frames hold what was read
+                last, asked_last = problem, pair
                 if not _worth_another(problem):
                     break
         if last is None or asked_last is None:

@@ -10,11 +10,12 @@ from modelport.catalogue.facts import Model
 from modelport.core.clock import Clock
 from modelport.core.credits import usd_text
 from modelport.core.errors import InvalidBody, Problem
-from modelport.dialects.table import Asked, Format
+from modelport.dialects.table import MESSAGES, Asked, Format
 from modelport.dialects.wire import CannotSearch, Ending, Identity, Keepable, MalformedReply, Passage
 from modelport.keys.key import Key
 from modelport.ledger.book import Book, Hold
 from modelport.ledger.budget import KeyBudget
+from modelport.ledger.problems import InsufficientFunds
 from modelport.ledger.records import Receipt
 from modelport.operations.chat import ChatCall, RoleRefused
 from modelport.operations.usage import NOTHING_USED, Usage
@@ -22,9 +23,9 @@ from modelport.routing.problems import WrongOperation
 from modelport.routing.router import Plan, Router
 from modelport.serving.advance import USED_UP, Advance, Cover, cover
 from modelport.serving.attempts import FirstSuccess, Success
-from modelport.serving.estimate import Estimator, counted, guessed
+from modelport.serving.estimate import Estimator, counted, delivered, guessed
 from modelport.serving.exchange import CallerLeft, CallFailed, CallRequest
-from modelport.serving.fitting import fitting
+from modelport.serving.fitting import LEAST_OF_RESPONSES, affordable, fitting
 from modelport.serving.health import Health
 from modelport.serving.patience import Patience
 from modelport.serving.ports import AnswerBroken, Client, CutShort, MalformedAnswer, Upstream, UpstreamProblem
@@ -35,6 +36,8 @@ JSON_TYPE = (b"content-type", b"application/json")
 STREAM_HEADERS = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
 MAX_DROPPED_BYTES = 1000
 MOST_NAMED = 5
+_LEGIBLE = "[]"
+"""What names of fields keep in a header beside letters and dots: the brackets of places."""
 
 
 class Routes(Protocol):
@@ -78,9 +81,12 @@ class ServeCalls:
                 if client.has_left:
                     raise CallerLeft
                 is_blind = not call.is_streaming or "reasoning" in plan.model.capabilities
-                await self._attempt(
-                    Asked(call, request.format), plan, await cover(hold, estimate, is_blind=is_blind), notes, client
-                )
+                covered = await cover(hold, estimate, is_blind=is_blind)
+                able = affordable(call, plan, covered.bound)
+                if able is None:
+                    needed = estimate.cost(LEAST_OF_RESPONSES * call.choices)
+                    raise InsufficientFunds(key.account_id, needed, hold.amount)
+                await self._attempt(Asked(call, request.format), able, covered, notes, client)
         except Problem as raised:
             problem = self._advised(raised, notes)
             if notes.model is not None:
@@ -177,6 +183,9 @@ class ServeCalls:
     async def _finish_whole(self, call: ChatCall, success: Success, hold: Hold, notes: Notes, client: Client) -> None:
         passage = success.passage
         usage = passage.usage() or guessed(call, passage.said_bytes())
+        if (unpriced := notes.unpriced(usage)) is not None:
+            await hold.settle(notes.cut(usage, self.code_of(unpriced), self.status_of(unpriced)))
+            raise CallFailed(unpriced, notes.inference_id)
         receipt = await self._settle(hold, notes, usage)
         cost = (
             (b"x-aimlapi-credits-used", b"%d" % receipt.charged),
@@ -198,7 +207,8 @@ class ServeCalls:
     async def _finish_stream(
         self, call: ChatCall, passage: Passage, problem: Problem | None, covered: Cover, notes: Notes, client: Client
     ) -> None:
-        usage = passage.usage() or counted(call, passage.events)
+        usage = used_by(call, passage)
+        problem = problem or notes.unpriced(usage)
         if problem is not None:
             await covered.hold.settle(notes.cut(usage, self.code_of(problem)))
             await client.fail(problem, passage.failing)
@@ -244,8 +254,16 @@ class ServeCalls:
             notes.offer, notes.rates = plan.offers[0]
         usage = NOTHING_USED
         if success is not None and call.is_streaming:
-            usage = success.passage.usage() or counted(call, success.passage.events)
+            usage = used_by(call, success.passage)
         await hold.settle(notes.left(usage))
+
+
+def used_by(call: ChatCall, passage: Passage) -> Usage:
+    """Say what a stream used, whether or not it came to its end."""
+    reported = passage.usage()
+    if reported is not None and (passage.is_done or passage.has_finish):
+        return reported
+    return delivered(call, reported, passage.events)
 
 
 def planned(router: Router, model: Model, call: ChatCall, asked: Format, now_ms: int) -> Plan:
@@ -281,7 +299,9 @@ def traced(notes: Notes) -> list[tuple[bytes, bytes]]:
     headers = [(b"x-inference-id", notes.inference_id.encode())]
     if notes.request.client_request_id is not None:
         headers.append((b"x-client-request-id", notes.request.client_request_id.encode()))
+    if notes.request.format is MESSAGES:  # under this name Anthropic's clients show it with an error
+        headers.append((b"request-id", notes.request.request_id.encode()))
     if notes.dropped:
-        named = ",".join(quote(name, safe="") for name in notes.dropped)
+        named = ",".join(quote(name, safe=_LEGIBLE) for name in notes.dropped)
         headers.append((b"x-modelport-dropped-params", named.encode()[:MAX_DROPPED_BYTES]))
     return headers

@@ -185,5 +185,19 @@ def counted(call: ChatCall, pieces: int) -> Usage:
     return Usage({"input": _input(call), "output": pieces}, "counted")
 
 
+def delivered(call: ChatCall, reported: Usage | None, pieces: int) -> Usage:
+    """Say what an unfinished stream used: what its provider reported so far, and what was delivered beyond that.
+
+    Some providers report in each event, and only the last report counts the whole answer.
+    """
+    if reported is None:
+        return counted(call, pieces)
+    lacking = pieces - reported.output_tokens
+    if lacking <= 0:
+        return reported
+    output = reported.by_meter.get("output", 0) + lacking
+    return Usage({**reported.by_meter, "output": output}, "counted")
+
+
 def _input(call: ChatCall) -> int:
     return call.text_bytes // BYTES_PER_TOKEN_GUESSED + call.attachments * TOKENS_PER_ATTACHMENT

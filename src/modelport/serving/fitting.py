@@ -22,3 +22,17 @@ def fitting(call: ChatCall, plan: Plan) -> Plan:
     if not able and first is not None:
         raise first
     return plan if len(able) == len(plan.offers) else Plan(plan.model, able)
+
+
+LEAST_OF_RESPONSES = 16
+"""No answer of a provider that is called in Responses can be bounded lower."""
+
+
+def affordable(call: ChatCall, plan: Plan, bound: int | None) -> Plan | None:
+    """Return the plan without offers that would say more than `bound` tokens; None when none is left."""
+    if bound is None or bound >= LEAST_OF_RESPONSES:
+        return plan
+    kept = tuple(pair for pair in plan.offers if pair[0].dialect_for("chat", call.dialect) != "openai_responses")
+    if len(kept) == len(plan.offers):
+        return plan
+    return Plan(plan.model, kept) if kept else None

@@ -8,7 +8,7 @@ from modelport.core.clock import Clock
 from modelport.keys.key import Key
 from modelport.ledger.records import Attempt, CallRecord, CallStatus
 from modelport.operations.usage import NOTHING_USED, Usage
-from modelport.pricing.charge import charge
+from modelport.pricing.charge import UnpricedUsage, charge
 from modelport.serving.exchange import CallRequest
 
 CLIENT_LEFT = 499
@@ -56,9 +56,14 @@ class Notes:
         """The row of a stream that ended, whole as far as it goes, because its money was used up."""
         return self._row(usage, 200, OUT_OF_CREDIT, on_house=False, status="succeeded")
 
-    def cut(self, usage: Usage, code: str) -> CallRecord:
-        """The row of a stream that we or the provider cut: the house bears its cost."""
-        return self._row(usage, 200, code, on_house=True)
+    def unpriced(self, usage: Usage) -> UnpricedUsage | None:
+        """Say what was used that the offer has no rate for, if anything: it was not known before the answer came."""
+        unknown = usage.by_meter.keys() - self._rates_of(usage).keys()
+        return UnpricedUsage(set(unknown)) if unknown else None
+
+    def cut(self, usage: Usage, code: str, http_status: int = 200) -> CallRecord:
+        """The row of an answer that we or the provider cut: the house bears its cost, as far as that is known."""
+        return self._row(usage, http_status, code, on_house=True)
 
     def broken(self, usage: Usage, code: str, http_status: int) -> CallRecord:
         """The row of a call whose answer was not what was asked for: it is paid for, and told as an error."""
@@ -75,11 +80,21 @@ class Notes:
     def _last_asked(self) -> str | None:
         return self.attempts[-1].provider if self.attempts else None
 
+    def _rates_of(self, usage: Usage) -> Mapping[str, int]:
+        return {} if self.rates is None else self.rates.at(usage.input_tokens)
+
+    def _rates(self, usage: Usage) -> Mapping[str, int]:
+        rates = self.rates
+        if rates is None:
+            return {}
+        return rates.at(usage.input_tokens) if rates.tiers else rates.by_meter
+
     def _row(
         self, usage: Usage, http_status: int, error: str | None, *, on_house: bool, status: CallStatus = "failed"
     ) -> CallRecord:
         request, offer, key = self.request, self.offer, self.key
-        rates: Mapping[str, int] = self.rates.at(usage.input_tokens) if self.rates is not None else {}
+        rates = self._rates_of(usage)
+        priced = {meter: units for meter, units in usage.by_meter.items() if meter in rates}
         return CallRecord(
             inference_id=self.inference_id,
             request_id=request.request_id,
@@ -101,8 +116,8 @@ class Notes:
             error=error,
             usage=usage.by_meter,
             usage_source=usage.source,
-            rates={meter: rates[meter] for meter in usage.by_meter},
-            cost_credits=charge(usage.by_meter, rates),
+            rates={meter: rates[meter] for meter in priced},
+            cost_credits=charge(priced, rates),
             is_on_house=on_house,
             attempts=tuple(self.attempts),
             dropped=self.dropped,
