@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TypeVar, cast
 
 import msgspec
 from msgspec import Raw
@@ -51,6 +51,7 @@ class _Part(msgspec.Struct):
 
 _MESSAGES = msgspec.json.Decoder(list[_Message])
 _PARTS = msgspec.json.Decoder(list[_Part])
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -75,7 +76,7 @@ class Conversation:
 def read(raw: Raw | None, fields: dict[str, bytes], faults: list[str]) -> Conversation:
     """Check the messages and write them, in the form of the dialect, into `fields`."""
     told = Conversation(faults)
-    messages = _messages(raw, faults)
+    messages = listed(raw, _MESSAGES, faults)
     if not messages or raw is None:
         return told
     told.messages = len(messages)
@@ -108,14 +109,15 @@ def _put_system_first(told: Conversation, fields: dict[str, bytes]) -> None:
     told.roles.setdefault("system", 0)
 
 
-def _messages(raw: Raw | None, faults: list[str]) -> list[_Message]:
+def listed(raw: Raw | None, decoder: msgspec.json.Decoder[list[T]], faults: list[str]) -> list[T]:
+    """Split messages, whatever of each is decoded; what is wrong with the list is added to `faults`."""
     if raw is None or bytes(raw) == NULL:
         faults.append("'messages': Required")
         return []
     try:
-        messages = _MESSAGES.decode(raw)
+        messages = decoder.decode(raw)
     except msgspec.ValidationError as error:
-        faults.append(_told("messages", error))
+        faults.append(told_at("messages", error))
         return []
     except RecursionError:
         raise InvalidBody(("Expected JSON that is nested less deeply",)) from None
@@ -129,16 +131,16 @@ def _messages(raw: Raw | None, faults: list[str]) -> list[_Message]:
     return messages
 
 
-_KINDS = {"str": "string", "str | null": "string", "int": "number", "float": "number", "bool": "boolean"}
+_KINDS = {"str": "string", "int": "number", "float": "number", "bool": "boolean"}
 
 
-def _told(place: str, error: msgspec.ValidationError) -> str:
+def told_at(place: str, error: msgspec.ValidationError) -> str:
     """Turn msgspec's words into a line of ours: "Expected `str`, got `int` - at `$[0].role`"."""
     what, _, where = str(error).partition(" - at `$")
     place += where.rstrip("`")
     words = what.split("`")
     if what.startswith("Expected `") and len(words) == 5:
-        wanted, found = (_KINDS.get(word, word) for word in (words[1], words[3]))
+        wanted, found = (_KINDS.get(word, word) for word in (words[1].removesuffix(" | null"), words[3]))
         return f"'{place}': Expected {wanted}, received {found}"
     return f"'{place}.{words[1]}': Required" if "missing" in what else f"'{place}': {what.replace('`', '')}"
 
@@ -231,7 +233,7 @@ def _part_list(place: str, content: Raw, faults: list[str]) -> list[_Part]:
     try:
         parts = _PARTS.decode(content)
     except msgspec.ValidationError as error:
-        faults.append(_told(place, error))
+        faults.append(told_at(place, error))
         return []
     except msgspec.DecodeError as error:
         raise InvalidBody((unreadable(bytes(content), error),)) from None

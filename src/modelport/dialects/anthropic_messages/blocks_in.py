@@ -7,7 +7,6 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from modelport.core.errors import InvalidBody
-from modelport.dialects.anthropic_messages.heads import told_at
 from modelport.dialects.anthropic_messages.shapes import (
     ABSENT,
     DIALECT,
@@ -18,7 +17,7 @@ from modelport.dialects.anthropic_messages.shapes import (
     mark_of,
 )
 from modelport.dialects.chat_fields import fault
-from modelport.dialects.chat_messages import decoded, unreadable
+from modelport.dialects.chat_messages import decoded, told_at, unreadable
 from modelport.dialects.signatures import Sealed, unseal
 from modelport.operations.content import (
     Citation,

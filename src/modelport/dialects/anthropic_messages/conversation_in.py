@@ -8,7 +8,6 @@ from msgspec.structs import replace
 
 from modelport.core.errors import InvalidBody
 from modelport.dialects.anthropic_messages.blocks_in import content_parts, tool_signature
-from modelport.dialects.anthropic_messages.heads import told_at
 from modelport.dialects.anthropic_messages.shapes import (
     ABSENT,
     DIALECT,
@@ -19,6 +18,7 @@ from modelport.dialects.anthropic_messages.shapes import (
     given,
 )
 from modelport.dialects.anthropic_messages.tools_in import toolbox
+from modelport.dialects.chat_messages import told_at
 from modelport.dialects.signatures import SEALED_MARK, Sealed
 from modelport.operations.chat import ChatCall
 from modelport.operations.content import Part, Role, Text, Thinking, ToolResult, ToolUse, Turn

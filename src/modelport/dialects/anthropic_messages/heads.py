@@ -14,6 +14,8 @@ from modelport.dialects.chat_messages import (
     MAX_MESSAGES,
     MESSAGE_BYTES,
     decoded,
+    listed,
+    told_at,
     unreadable,
 )
 
@@ -100,48 +102,13 @@ class Heads:
 def heads(raw: Raw | None, faults: list[str]) -> Heads:
     """Check the messages and measure them."""
     told = Heads(faults)
-    messages = _listed(raw, faults)
+    messages = listed(raw, _MESSAGES, faults)
     told.messages = len(messages)
     for index, message in enumerate(messages):
         _message(told, index, message)
         if len(faults) >= MAX_FAULTS:
             break
     return told
-
-
-def _listed(raw: Raw | None, faults: list[str]) -> list[_Message]:
-    if raw is None or bytes(raw) == NULL:
-        faults.append("'messages': Required")
-        return []
-    try:
-        messages = _MESSAGES.decode(raw)
-    except msgspec.ValidationError as error:
-        faults.append(told_at("messages", error))
-        return []
-    except RecursionError:
-        raise InvalidBody(("Expected JSON that is nested less deeply",)) from None
-    except msgspec.DecodeError as error:
-        raise InvalidBody((unreadable(bytes(raw), error),)) from None
-    if not messages:
-        faults.append("'messages': Expected array of at least 1 message, received an empty array")
-    if len(messages) > MAX_MESSAGES:
-        faults.append(f"'messages': Expected at most {MAX_MESSAGES} messages, received {len(messages)}")
-        return []
-    return messages
-
-
-_WORDS = {"str": "string", "int": "number", "float": "number", "bool": "boolean"}
-
-
-def told_at(place: str, error: msgspec.ValidationError) -> str:
-    """Turn msgspec's words into a line of ours: "Expected `str`, got `int` - at `$[0].role`"."""
-    what, _, where = str(error).partition(" - at `$")
-    place += where.rstrip("`")
-    words = what.split("`")
-    if what.startswith("Expected `") and len(words) == 5:
-        wanted, found = (_WORDS.get(word, word) for word in (words[1].removesuffix(" | null"), words[3]))
-        return f"'{place}': Expected {wanted}, received {found}"
-    return f"'{place}.{words[1]}': Required" if "missing" in what else f"'{place}': {what.replace('`', '')}"
 
 
 def _message(told: Heads, index: int, message: _Message) -> None:
