@@ -113,7 +113,7 @@ def test_a_stream_that_is_stopped_ends_with_length() -> None:
 def test_a_suffix_needs_an_offer_that_fills_in() -> None:
     call = SERVED.parse(body(suffix="return x"))
     assert call.suffix == "return x"
-    assert not fill.can_fill(target())
+    assert not fill.can_fill(target().offer)
     for ask in (lambda: SERVED.read(call), lambda: fill.fill_request(call, target())):
         with pytest.raises(fill.CannotFill, match="'m' fills in the middle"):
             ask()
@@ -143,7 +143,7 @@ HEAD = {"id": "1", "created": 1, "model": "u", "usage": {"prompt_tokens": 3, "co
      {"index": 0, "message": {"role": "assistant", "content": "a = 1"}, "finish_reason": "stop"}],
 )  # fmt: skip
 def test_both_forms_of_a_filling_are_read(choice: dict[str, Any]) -> None:
-    reply = fill.decode(json.dumps({**HEAD, "choices": [choice]}).encode(), target())
+    reply = openai_chat.called(target()).decode(json.dumps({**HEAD, "choices": [choice]}).encode())
     assert reply.choices == (Choice(0, (Text("a = 1"),), "stop"),)
     assert reply.usage == USED
 
@@ -157,7 +157,7 @@ def test_both_forms_of_a_streamed_filling_are_read_wherever_they_are_cut(pieces:
     events = [json.dumps({**HEAD, "choices": [{"index": 0, **piece}]}) for piece in pieces]
     sent = "".join(f"data: {event}\n\n" for event in events).encode() + b"data: [DONE]\n\n"
     for cut in range(len(sent) + 1):
-        reader = fill.reader(target())
+        reader = openai_chat.called(target()).reader()
         read: list[Event] = [*reader.feed(sent[:cut]), *reader.feed(sent[cut:])]
         assembly = Assembly()
         assembly.add(read)

@@ -2,7 +2,6 @@
 
 import msgspec
 
-from modelport.core.errors import InvalidBody
 from modelport.dialects.chat_messages import PARTS
 from modelport.dialects.chat_node import Node, nodes, refused, text_of
 from modelport.dialects.signatures import unseal
@@ -204,11 +203,3 @@ def _citation(cited: Node) -> Citation:
         start = end = None
     quote = cited.text("content")
     return Citation(cited.text("url"), cited.text("title"), start, end, quote)
-
-
-def only_text(parts: list[Part], place: str) -> None:
-    """Refuse what is no text where nothing else may stand."""
-    for index, part in enumerate(parts):
-        if not isinstance(part, Text):
-            where = f"{place}[{index}]"
-            raise InvalidBody((f"'{where}': Expected a part of type 'text'",), where)

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from modelport.operations.content import Part, Thinking, ToolUse
+from modelport.operations.content import Thinking, ToolUse
 
 _ORIGINS = {
     "anthropic-claude-v1": "anthropic_messages",
@@ -139,11 +139,6 @@ def signature_of(extra_content: bytes | Raw) -> str:
 def extra_content(signature: str) -> Raw:
     """Write such a proof."""
     return Raw(msgspec.json.encode({"google": {"thought_signature": signature}}))
-
-
-def has_proof(parts: Iterable[Part]) -> bool:
-    """Whether some reasoning among the parts must go back untouched."""
-    return any(isinstance(part, Thinking) and (part.signature or part.encrypted) for part in parts)
 
 
 class _Google(Struct):

@@ -10,12 +10,10 @@ from modelport.operations.content import Part, ToolUse
 from modelport.operations.conversation import Conversation
 from modelport.operations.reply import Closed, Event, Grew, Opened, Reply
 
-INPUT = "input"
-"""The one argument of such a function."""
-
 
 class _Given(msgspec.Struct):
     input: str
+    """The one argument of such a function."""
 
 
 _GIVEN = msgspec.json.Decoder(_Given)
@@ -36,11 +34,12 @@ def restored(reply: Reply, names: frozenset[str]) -> Reply:
 
 def _restored(part: Part, names: frozenset[str]) -> Part:
     if isinstance(part, ToolUse) and part.kind == "function" and part.name in names:
-        return replace(part, kind="custom", arguments=_text(part.arguments))
+        return replace(part, kind="custom", arguments=unwrapped(part.arguments))
     return part
 
 
-def _text(arguments: str) -> str:
+def unwrapped(arguments: str) -> str:
+    """Return the text that such a function was called with."""
     try:
         return _GIVEN.decode(arguments).input
     except msgspec.DecodeError:
@@ -64,7 +63,9 @@ class Restoring:
                 case Grew() if (event.choice, event.block) in self._held:
                     self._held[event.choice, event.block].append(event.text)
                 case Closed() if (event.choice, event.block) in self._held:
-                    yield Grew(event.block, _text("".join(self._held.pop((event.choice, event.block)))), event.choice)
+                    yield Grew(
+                        event.block, unwrapped("".join(self._held.pop((event.choice, event.block)))), event.choice
+                    )
                     yield event
                 case _:
                     yield event

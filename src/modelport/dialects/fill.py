@@ -6,11 +6,10 @@ https://github.com/mistralai/client-python 3.7.0 (both read 2026-11-22). Both fo
 
 import msgspec
 
+from modelport.catalogue.facts import Offer
 from modelport.core.errors import Problem
-from modelport.dialects.chat_reader import ChatReader
-from modelport.dialects.wire import JSON_HEADERS, STREAM_HEADERS, StreamReader, Target, UpstreamRequest
+from modelport.dialects.wire import JSON_HEADERS, STREAM_HEADERS, Target, UpstreamRequest
 from modelport.operations.chat import ChatCall
-from modelport.operations.reply import Reply
 
 _TAKEN = frozenset(
     {"max_tokens", "temperature", "top_p", "stop", "seed", "frequency_penalty", "presence_penalty", "stream"}
@@ -29,15 +28,15 @@ class CannotFill(Problem):
         self.model = model
 
 
-def can_fill(target: Target) -> bool:
+def can_fill(offer: Offer) -> bool:
     """Whether an offer fills in the middle."""
-    return bool(target.offer.quirks.fill_path)
+    return bool(offer.quirks.fill_path)
 
 
 def fill_request(call: ChatCall, target: Target) -> UpstreamRequest:
     """Write a call with its suffix; raises `CannotFill` where the offer has no such way."""
     quirks = target.offer.quirks
-    if not quirks.fill_path or call.suffix is None:
+    if not can_fill(target.offer) or call.suffix is None:
         raise CannotFill(call.model)
     members = [b'{"model":' + msgspec.json.encode(target.offer.upstream)]
     members.append(b'"prompt":' + call.options["prompt"])
@@ -57,13 +56,3 @@ def fill_request(call: ChatCall, target: Target) -> UpstreamRequest:
     headers = STREAM_HEADERS if call.is_streaming else JSON_HEADERS
     body = b",".join(members) + b"}"
     return UpstreamRequest(quirks.fill_path, headers, body, call.is_streaming, tuple(dropped))
-
-
-def decode(body: bytes, target: Target) -> Reply:
-    """Read a whole answer; raises `MalformedReply`, or `UpstreamFault` for an error inside a success."""
-    return ChatReader(target.offer.quirks).take(body)
-
-
-def reader(target: Target) -> StreamReader:
-    """Begin to read a streamed answer."""
-    return ChatReader(target.offer.quirks)

@@ -1,7 +1,7 @@
 """Passing over the offers that cannot do at all what a call asks for."""
 
 from modelport.core.errors import InvalidBody
-from modelport.dialects.fill import CannotFill
+from modelport.dialects.fill import CannotFill, can_fill
 from modelport.dialects.table import unable
 from modelport.operations.chat import ChatCall
 from modelport.routing.router import Plan
@@ -10,7 +10,7 @@ from modelport.routing.router import Plan
 def fitting(call: ChatCall, plan: Plan) -> Plan:
     """Return the plan without such offers; raises `InvalidBody` or `CannotFill` when none is left."""
     if call.suffix is not None:
-        filling = tuple(pair for pair in plan.offers if pair[0].quirks.fill_path)
+        filling = tuple(pair for pair in plan.offers if can_fill(pair[0]))
         if not filling:
             raise CannotFill(call.model)
         return Plan(plan.model, filling)

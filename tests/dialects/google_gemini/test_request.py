@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from modelport.catalogue.facts import Model, Offer, Provider, Quirks
-from modelport.dialects.google_gemini import CALLED, unwrapped
+from modelport.dialects.customs import unwrapped
+from modelport.dialects.google_gemini import CALLED
 from modelport.dialects.google_gemini.parts import SKIP_SIGNATURE
 from modelport.dialects.wire import NotExpressible, Target, UpstreamRequest
 from modelport.operations.content import (

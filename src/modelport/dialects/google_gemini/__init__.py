@@ -7,12 +7,11 @@ from modelport.dialects.google_gemini.faults import fault
 from modelport.dialects.google_gemini.reply import decode
 from modelport.dialects.google_gemini.request import encode
 from modelport.dialects.google_gemini.stream import GeminiReader
-from modelport.dialects.google_gemini.tools import unwrapped
 from modelport.dialects.wire import Called, Target, UpstreamFault, UpstreamRequest
 from modelport.operations.conversation import Conversation
 from modelport.operations.reply import Reply
 
-__all__ = ["CALLED", "GoogleGemini", "unwrapped"]
+__all__ = ["CALLED", "GoogleGemini"]
 
 
 class GoogleGemini:

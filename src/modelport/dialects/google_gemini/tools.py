@@ -6,7 +6,6 @@ https://ai.google.dev/gemini-api/docs/google-search (read 2026-11-22).
 
 import re
 
-import msgspec
 from msgspec import Raw
 
 from modelport.dialects.google_gemini.parts import Wire
@@ -139,15 +138,3 @@ class ToolsWriting:
 def _allowed(choice: ToolChoice | None) -> frozenset[str] | None:
     """Return the only tools to be declared: Google takes a choice of names only for calls that must be made."""
     return frozenset(choice.allowed) if choice is not None and choice.mode == "allowed" else None
-
-
-def unwrapped(arguments: str) -> str:
-    """Return the free text of a custom tool from the object in which Google's models give it."""
-    try:
-        return msgspec.json.decode(arguments, type=_Input).input
-    except msgspec.DecodeError:
-        return arguments
-
-
-class _Input(msgspec.Struct):
-    input: str

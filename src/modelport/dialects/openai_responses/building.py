@@ -15,7 +15,6 @@ from modelport.operations.reply import Cited, Closed, Ended, Grew, Opened, Signe
 from modelport.operations.usage import Usage
 
 _encode = msgspec.json.encode
-_NO_LOGPROBS = Raw(b"[]")
 
 
 class _Logprobs(Struct):
