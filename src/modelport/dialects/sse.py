@@ -37,16 +37,19 @@ class SseReader:
                 self._rest = data
                 return []
             data, self._is_fresh = data.removeprefix(_BOM), False
-        if b"\r" in data:
-            data = unix_lines(data)
-        end = data.rfind(b"\n\n") + 2
-        if end == 1:
-            end = 0
-        self._rest = data[end:]
+        data, self._rest = whole_events(data)
         if len(self._rest) > MAX_EVENT_BYTES:
             self._rest = data = b""  # the error's traceback leads here until it is collected
             raise MalformedReply(f"an event of the provider's stream exceeds {MAX_EVENT_BYTES} bytes")
-        return [event for block in data[:end].split(b"\n\n") if (event := _event(block)) is not None]
+        return [event for block in data.split(b"\n\n") if (event := _event(block)) is not None]
+
+
+def whole_events(data: bytes) -> tuple[bytes, bytes]:
+    """Part what has come of a stream into its whole events, their lines ended by LF, and the beginning of the next."""
+    if b"\r" in data:
+        data = unix_lines(data)
+    end = data.rfind(b"\n\n") + 2
+    return (b"", data) if end == 1 else (data[:end], data[end:])
 
 
 def unix_lines(data: bytes) -> bytes:

@@ -14,7 +14,7 @@ from modelport.dialects.anthropic_messages.whole import stopping
 from modelport.dialects.assembling import said_by
 from modelport.dialects.chat_answer import SPENT_ON_REASONING, cost_with_notice, merged
 from modelport.dialects.chat_body import cost_block
-from modelport.dialects.sse import MAX_EVENT_BYTES, event_of, unix_lines
+from modelport.dialects.sse import MAX_EVENT_BYTES, event_of, whole_events
 from modelport.dialects.wire import (
     Ending,
     MalformedReply,
@@ -97,17 +97,11 @@ class Relay:
             return b""
         if self._rest:
             data = self._rest + data
-        if b"\r" in data:
-            data = unix_lines(data)
-        end = data.rfind(b"\n\n") + 2
-        if end == 1:
-            end = 0
-        self._rest = data[end:]
+        data, self._rest = whole_events(data)
         if len(self._rest) > MAX_EVENT_BYTES:
             self._rest = b""
             self.problem = MalformedReply(f"an event of the provider's stream exceeds {MAX_EVENT_BYTES} bytes")
             return b""
-        data = data[:end]
         return data if self._is_plain(data) else self._sorted(data)
 
     def _is_plain(self, data: bytes) -> bool:

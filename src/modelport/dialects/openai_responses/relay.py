@@ -22,7 +22,7 @@ from modelport.dialects.openai_responses.response import (
     own_members,
     text_of,
 )
-from modelport.dialects.sse import MAX_EVENT_BYTES, event_of, unix_lines
+from modelport.dialects.sse import MAX_EVENT_BYTES, event_of, whole_events
 from modelport.dialects.wire import Ending, MalformedReply, NewIdentity, Target, UpstreamFault, UpstreamRequest
 from modelport.operations.chat import ChatCall
 from modelport.operations.usage import Usage
@@ -79,16 +79,11 @@ class ResponsesRelay:
         """Return the events that became whole; the last one, which says how the answer ended, is kept back."""
         if self.is_done or self.problem is not None:
             return b""
-        data = self._rest + data
-        if b"\r" in data:
-            data = unix_lines(data)
-        end = data.rfind(b"\n\n") + 2
-        end = 0 if end == 1 else end
-        self._rest = data[end:]
+        data, self._rest = whole_events(self._rest + data)
         if len(self._rest) > MAX_EVENT_BYTES:
             self._rest = b""
             self.problem = MalformedReply(f"an event of the provider's stream exceeds {MAX_EVENT_BYTES} bytes")
-        return b"".join([self._passed(block) for block in data[:end].split(b"\n\n") if block])
+        return b"".join([self._passed(block) for block in data.split(b"\n\n") if block])
 
     def _passed(self, block: bytes) -> bytes:
         """Pass on one event, or nothing once the stream has ended or gone wrong."""
