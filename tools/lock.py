@@ -25,7 +25,7 @@ def main() -> int:
         resolve(uv, "core", "pyproject.toml", *upgrade)
         run = ["--group", "build", "--extra", "embeddings"]
         resolve(uv, "run", "pyproject.toml", *run, "--constraints", str(LOCKS / "core.txt"), *upgrade)
-        dev = [*run, "--group", "dev", "--constraints", run_lock]
+        dev = [*run, "--extra", "stripe", "--group", "dev", "--constraints", run_lock]
         resolve(uv, "dev", "pyproject.toml", *dev, *upgrade)
     except CannotInstall as problem:
         print(f"lock: {problem}", file=sys.stderr)

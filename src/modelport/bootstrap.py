@@ -57,9 +57,10 @@ from modelport.storage.changes import Changes
 from modelport.storage.database import Database, sqlite_url
 from modelport.storage.folder import locked_folder
 from modelport.storage.keys import Keys
-from modelport.storage.ledger import Ledger, move, open_writer, reclaim_all
-from modelport.storage.ledger import balance_of as stored_balance
+from modelport.storage.ledger import Ledger, open_writer, reclaim_all
 from modelport.storage.migrate import migrate
+from modelport.storage.moves import balance_of as stored_balance
+from modelport.storage.moves import top_up
 from modelport.storage.responses import StoredResponses
 from modelport.storage.secret import server_secrets
 from modelport.upstream.dial import Tls
@@ -115,7 +116,7 @@ class Office:
         """Enter a bonus."""
         now_ms = self.now_ms()
         with self.database.write() as connection:
-            move(connection, now_ms, WORLD_ACCOUNT, account_id, amount, "BONUS", None, now_ms)
+            top_up(connection, account_id, amount, "BONUS", None, now_ms)
 
 
 class FolderUnusable(Problem):

@@ -23,7 +23,7 @@ from modelport.upstream.proxies import parse_proxies
 PREFIX = "MODELPORT_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 FILE_NAME = "modelport.toml"
-SECTIONS = ("server", "storage", "money", "egress", "engine")
+SECTIONS = ("server", "storage", "money", "limits", "stripe", "egress", "engine")
 
 GUIDE = "see docs/configuration.md"
 CREDIT_MAX_USD = 1_000_000_000
@@ -34,6 +34,7 @@ _ALSO_KNOWN_PREFIX = f"{PREFIX}TEST_"
 Positive = Annotated[float, Meta(gt=0)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Count = Annotated[int, Meta(ge=1)]
+OnFailure = Literal["open", "closed"]
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,6 +50,11 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     write_stall_s: Annotated[Positive, Meta(description="How long a caller may leave an answer unread.")] = 120.0
     keep_alive_s: Annotated[Positive, Meta(description="How long an idle connection is kept open.")] = 75.0
     drain_s: Annotated[Positive, Meta(description="How long calls in flight may go on after Ctrl-C or SIGTERM.")] = 30.0
+    workers: Annotated[Count, Meta(description="How many processes serve; more than one use more than one core.")] = 1
+    metrics_token: Annotated[
+        Secret | None,
+        Meta(description="The bearer token under which `GET /metrics` answers; without one there is no such route."),
+    ] = None
 
 
 class Storage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,6 +67,14 @@ class Storage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     response_days: Annotated[
         Positive, Meta(description="How many days a response is kept that was made with `store: true`.")
     ] = 30.0
+    log_days: Annotated[
+        Count | None,
+        Meta(description="How many days the row of each call is kept; default: for ever. Sums and entries stay."),
+    ] = None
+    retry_s: Annotated[
+        Positive,
+        Meta(description="How long a charge is tried again while PostgreSQL cannot be reached, before its call fails."),
+    ] = 10.0
 
 
 class Money(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,6 +87,38 @@ class Money(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Positive, Meta(description="How long an answer is read on after its caller has left, to bill it right.")
     ] = 120.0
     first_credit_usd: Annotated[str, Meta(description="Starting balance of the account that a first run makes.")] = "5"
+    free_usd_per_hour: Annotated[
+        str, Meta(description="What an account that never paid may use each hour beyond its credit; 0 is nothing.")
+    ] = "0"
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What becomes of rate limits that replicas share while Redis cannot be reached: `open` goes on with this
+    process's part of the limit, `closed` refuses (429)."""
+
+    requests_on_failure: Annotated[
+        OnFailure, Meta(description="Requests per minute while Redis is down: `open` divides them, `closed` refuses.")
+    ] = "open"
+    tokens_on_failure: Annotated[
+        OnFailure, Meta(description="Tokens per minute while Redis is down: `open` divides them, `closed` refuses.")
+    ] = "open"
+    concurrent_on_failure: Annotated[
+        OnFailure, Meta(description="Concurrent calls while Redis is down: `open` divides them, `closed` refuses.")
+    ] = "open"
+
+
+class Stripe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Top-ups by card; without both secrets there are none."""
+
+    secret_key: Annotated[
+        Secret | None, Meta(description="Stripe's secret key; without it and the webhook's secret nobody can pay.")
+    ] = None
+    webhook_secret: Annotated[
+        Secret | None, Meta(description="The signing secret of the webhook that points to `/webhooks/stripe`.")
+    ] = None
+    base_url: Annotated[str, Meta(description="Where Stripe's API is.")] = "https://api.stripe.com"
+    least_usd: Annotated[str, Meta(description="The smallest top-up.")] = "5"
+    most_usd: Annotated[str, Meta(description="The largest top-up.")] = "2000"
 
 
 class Egress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -128,12 +174,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Secret | None,
         Meta(description="Secret under which keys are hashed; default: made once in the data folder."),
     ] = None
+    database_url: Annotated[
+        Secret | None,
+        Meta(
+            description="A PostgreSQL database that replicas share: `postgresql://user:password@host/name`; "
+            "default: SQLite in the data folder."
+        ),
+    ] = None
+    redis_url: Annotated[
+        Secret | None,
+        Meta(description="Redis or Valkey for rate limits that replicas share: `redis://host:6379/0`."),
+    ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="How much is written to standard error.")
     ] = "info"
     server: Server = Server()
     storage: Storage = Storage()
     money: Money = Money()
+    limits: Limits = Limits()
+    stripe: Stripe = Stripe()
     egress: Egress = Egress()
     engine: Engine = Engine()
 
@@ -358,6 +417,16 @@ def _networks(values: tuple[str, ...]) -> str | None:
     return None
 
 
+def _database_url(value: Secret) -> str | None:
+    is_fine = value.reveal().partition("://")[0] in ("postgresql", "postgres")
+    return None if is_fine else "an address such as postgresql://user:password@host:5432/name"
+
+
+def _redis_url(value: Secret) -> str | None:
+    is_fine = value.reveal().partition("://")[0] in ("redis", "rediss", "unix")
+    return None if is_fine else "an address such as redis://host:6379/0"
+
+
 def _proxy(value: str) -> str | None:
     try:
         parse_proxies(value, None, None)
@@ -389,12 +458,18 @@ def _origin(value: str) -> str | None:
 
 
 _ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[A-Za-z0-9.:_\[\]-]+")
-_SECRET_KEYS = frozenset({"egress.https_proxy", "egress.http_proxy"})
+_SECRET_KEYS = frozenset({"egress.https_proxy", "egress.http_proxy", "database_url", "redis_url"})
 _CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "public_url": _public_url,
     "trusted_proxies": _networks,
     "server.cors_origin": _origin,
     "money.first_credit_usd": _amount,
+    "money.free_usd_per_hour": _amount,
+    "stripe.least_usd": _amount,
+    "stripe.most_usd": _amount,
+    "stripe.base_url": _public_url,
+    "database_url": _database_url,
+    "redis_url": _redis_url,
     "egress.allow": _networks,
     "egress.https_proxy": _proxy,
     "egress.http_proxy": _proxy,

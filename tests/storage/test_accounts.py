@@ -11,7 +11,7 @@ from modelport.core.credits import Credits
 from modelport.storage.accounts import Accounts
 from modelport.storage.books import check_books
 from modelport.storage.database import Database
-from modelport.storage.ledger import balance_of, entries_of
+from modelport.storage.moves import balance_of, entries_of
 from tests.twins.accounts import TwinAccounts
 from tests.twins.database import fresh_database
 

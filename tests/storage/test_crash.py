@@ -13,7 +13,8 @@ from modelport.storage.accounts import Accounts
 from modelport.storage.books import check_books
 from modelport.storage.database import Database
 from modelport.storage.folder import locked_folder
-from modelport.storage.ledger import Ledger, balance_of, open_writer, reclaim_all
+from modelport.storage.ledger import Ledger, open_writer, reclaim_all
+from modelport.storage.moves import balance_of
 from tests.twins.database import fresh_database
 from tests.twins.worlds import call
 

@@ -11,7 +11,8 @@ from modelport.ledger.store import LedgerStore
 from modelport.storage.accounts import Accounts
 from modelport.storage.books import check_books
 from modelport.storage.database import Database
-from modelport.storage.ledger import Ledger, balance_of, move, open_writer, reclaim_all
+from modelport.storage.ledger import Ledger, open_writer, reclaim_all
+from modelport.storage.moves import balance_of, top_up
 from tests.twins.clock import StoppedClock
 from tests.twins.database import fresh_database
 from tests.twins.ledger import Vault, VaultLedger
@@ -147,7 +148,7 @@ class SqliteWorld:
     def top_up(self, account_id: int, credit: int) -> None:
         now = self.clock.now_ms()
         with self.database.write() as connection:
-            move(connection, now, WORLD_ACCOUNT, account_id, Credits(credit), "PAYMENT", None, now)
+            top_up(connection, account_id, Credits(credit), "PAYMENT", None, now)
 
     def _sum(self, query: str, *parameters: int) -> int:
         with self.database.read() as connection:

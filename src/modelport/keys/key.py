@@ -5,6 +5,7 @@ from typing import Literal
 
 from modelport.core.credits import Credits
 from modelport.core.errors import Problem
+from modelport.core.pace import FREE_PACE, Pace
 
 Scope = Literal[
     "model:chat",
@@ -45,6 +46,17 @@ class Key:
     on_disconnect: DisconnectPolicy
     created_at_ms: int
     updated_at_ms: int
+    expires_at_ms: int | None = None
+    """When it stops working; None never."""
+    models: frozenset[str] | None = None
+    """The models that it may call, by id or as `maker/*`; None allows all."""
+    providers: frozenset[str] | None = None
+    """The providers that its calls may go to, by id; None allows all."""
+    ip_ranges: tuple[str, ...] | None = None
+    """The networks that it may be used from (CIDR); None allows all."""
+    pace: Pace = FREE_PACE
+    account_pace: Pace = FREE_PACE
+    """What bounds all keys of the account together."""
 
 
 class KeyProblem(Problem):

@@ -63,6 +63,8 @@ class CallRecord(Struct, frozen=True):
     """Whether the house bears the cost (a stream that we or the provider cut)."""
     attempts: tuple[Attempt, ...]
     dropped: tuple[str, ...]
+    provider_nano_usd: int | None = None
+    """What the provider says that it costs, in billionths of a dollar; None when it says nothing."""
 
 
 class Receipt(Struct, frozen=True):

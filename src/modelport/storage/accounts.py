@@ -5,10 +5,9 @@ from sqlalchemy.exc import IntegrityError
 
 from modelport.accounts.account import Account, AccountExists, UnknownAccount
 from modelport.core.credits import Credits
-from modelport.ledger.records import WORLD_ACCOUNT
 from modelport.storage.changes import note_change
 from modelport.storage.database import Database
-from modelport.storage.ledger import move
+from modelport.storage.moves import top_up
 from modelport.storage.tables import accounts, balances
 
 _SHOWN = accounts.c["id", "name", "email", "created_at_ms"]
@@ -34,8 +33,7 @@ class Accounts:
                 connection.execute(insert(balances).values(account_id=account_id, credits=0))
                 note_change(connection, "account", str(account_id), at_ms)
                 if credit:
-                    now = self._database.now_ms()
-                    move(connection, now, WORLD_ACCOUNT, account_id, credit, "INIT", None, at_ms)
+                    top_up(connection, account_id, credit, "INIT", None, at_ms)
         except IntegrityError as error:
             raise AccountExists(name) from error
         return Account(account_id, name, email, at_ms)

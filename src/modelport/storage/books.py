@@ -11,11 +11,21 @@ FROM balances b
 LEFT JOIN (SELECT to_account, SUM(credits) AS total FROM entries GROUP BY to_account) i ON i.to_account = b.account_id
 LEFT JOIN (SELECT from_account, SUM(credits) AS total FROM entries GROUP BY from_account) o
     ON o.from_account = b.account_id
-WHERE b.credits <> COALESCE(i.total, 0) - COALESCE(o.total, 0)
+WHERE b.account_id > 2 AND b.credits <> COALESCE(i.total, 0) - COALESCE(o.total, 0)
 """
 _NEGATIVE = """
 SELECT 'account ' || account_id || ' is at ' || credits || ' credits, below zero'
 FROM balances WHERE account_id > 2 AND credits < 0
+"""
+_OWED_IS_NOT_SUM = """
+SELECT 'account ' || b.account_id || ' owes ' || b.owed || ' credits, its entries with the house sum to '
+    || (COALESCE(i.total, 0) - COALESCE(o.total, 0))
+FROM balances b
+LEFT JOIN (SELECT to_account, SUM(credits) AS total FROM entries WHERE from_account = 2 GROUP BY to_account) i
+    ON i.to_account = b.account_id
+LEFT JOIN (SELECT from_account, SUM(credits) AS total FROM entries WHERE to_account = 2 GROUP BY from_account) o
+    ON o.from_account = b.account_id
+WHERE b.account_id > 2 AND b.owed <> COALESCE(i.total, 0) - COALESCE(o.total, 0)
 """
 _LENT_TOO_MUCH = """
 SELECT 'account ' || b.account_id || ' has ' || b.credits || ' credits, of which ' || SUM(a.credits) || ' are lent'
@@ -45,7 +55,24 @@ FROM (SELECT key_id, SUM(charged_credits) AS total FROM requests GROUP BY key_id
 LEFT JOIN (SELECT key_id, SUM(credits) AS total FROM key_spend GROUP BY key_id) s ON s.key_id = r.key_id
 WHERE r.total <> COALESCE(s.total, 0)
 """
-_CHECKS = (_BALANCE_IS_NOT_SUM, _NEGATIVE, _LENT_TOO_MUCH, _ROW_IS_NOT_ENTRY, _ENTRY_WITHOUT_ROW, _SPEND_IS_NOT_SUM)
+_ROLLUP_IS_NOT_SUM = """
+SELECT 'key ' || r.key_id || ' has ' || r.total || ' calls that cost ' || r.credits || ' credits, the sums of quarter '
+    || 'hours say ' || COALESCE(s.total, 0) || ' and ' || COALESCE(s.credits, 0)
+FROM (SELECT key_id, COUNT(*) AS total, SUM(charged_credits) AS credits FROM requests GROUP BY key_id) r
+LEFT JOIN (SELECT key_id, SUM(requests) AS total, SUM(credits) AS credits FROM usage_rollups GROUP BY key_id) s
+    ON s.key_id = r.key_id
+WHERE r.total <> COALESCE(s.total, 0) OR r.credits <> COALESCE(s.credits, 0)
+"""
+_CHECKS = (
+    _BALANCE_IS_NOT_SUM,
+    _NEGATIVE,
+    _OWED_IS_NOT_SUM,
+    _LENT_TOO_MUCH,
+    _ROW_IS_NOT_ENTRY,
+    _ENTRY_WITHOUT_ROW,
+    _SPEND_IS_NOT_SUM,
+    _ROLLUP_IS_NOT_SUM,
+)
 _SHOWN = 20
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from modelport.core.credits import Credits
+from modelport.core.pace import Pace
 from modelport.keys.key import DisconnectPolicy, Key, Limit, Scope, UnknownPrefix
 from modelport.keys.store import KeyTerms, NewKey
 from modelport.storage.changes import note_change
@@ -118,4 +119,9 @@ def _key(row: Row[Any]) -> Key:
         on_disconnect=row.on_disconnect,
         created_at_ms=row.created_at_ms,
         updated_at_ms=row.updated_at_ms,
+        expires_at_ms=row.expires_at_ms,
+        models=None if row.models is None else frozenset(row.models),
+        providers=None if row.providers is None else frozenset(row.providers),
+        ip_ranges=None if row.ip_ranges is None else tuple(row.ip_ranges),
+        pace=Pace(row.requests_per_minute, row.tokens_per_minute, row.concurrent_calls),
     )

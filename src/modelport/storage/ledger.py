@@ -5,17 +5,16 @@ from collections.abc import Sequence
 from functools import partial
 from sqlite3 import Cursor
 
-from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy import Connection, delete, func, select
 
 from modelport.core.credits import Credits
-from modelport.ledger.problems import InsufficientFunds
-from modelport.ledger.records import HOUSE_ACCOUNT, WORLD_ACCOUNT, Entry, EntryKind
+from modelport.ledger.records import EntryKind
 from modelport.ledger.store import Ended, Loan, Renewal, Settlement, Slice
 from modelport.storage import lending
-from modelport.storage.changes import note_change
 from modelport.storage.database import Database
+from modelport.storage.moves import balance_of, move
 from modelport.storage.settlement import settle_all
-from modelport.storage.tables import allotments, balances, changes, entries, key_spend
+from modelport.storage.tables import allotments, changes, key_spend
 from modelport.storage.writer import Writer
 
 LEASE_S = 5.0
@@ -93,74 +92,9 @@ def spent_since(connection: Connection, key_id: int, since_day: int) -> Credits:
     return Credits(int(total or 0))
 
 
-def balance_of(connection: Connection, account_id: int) -> Credits:
-    """Return an account's balance, zero if it has none."""
-    return Credits(connection.scalar(select(balances.c.credits).where(balances.c.account_id == account_id)) or 0)
-
-
-def move(
-    connection: Connection,
-    now_ms: int,
-    source: int,
-    target: int,
-    amount: Credits,
-    kind: EntryKind,
-    reference_id: str | None,
-    at_ms: int,
-) -> None:
-    """Enter one balanced pair in the caller's transaction, and note the change; raises `InsufficientFunds`."""
-    if amount <= 0 or source == target:
-        raise ValueError(f"a move of {amount} credits from account {source} to {target} moves nothing")
-    if source not in (WORLD_ACCOUNT, HOUSE_ACCOUNT):
-        lent = connection.scalar(
-            select(func.coalesce(func.sum(allotments.c.credits), 0)).where(
-                allotments.c.account_id == source, allotments.c.expires_at_ms > now_ms
-            )
-        )
-        free = _locked_balance(connection, source) - int(lent or 0)
-        if free < amount:
-            raise InsufficientFunds(source, amount, Credits(max(0, free)))
-    for account_id, change in ((source, -amount), (target, amount)):
-        connection.execute(
-            update(balances).where(balances.c.account_id == account_id).values(credits=balances.c.credits + change)
-        )
-    connection.execute(
-        insert(entries).values(
-            created_at_ms=at_ms,
-            kind=kind,
-            from_account=source,
-            to_account=target,
-            credits=amount,
-            reference_id=reference_id,
-        )
-    )
-    for account_id in (source, target):
-        if account_id not in (WORLD_ACCOUNT, HOUSE_ACCOUNT):
-            note_change(connection, "credits", str(account_id), at_ms)
-
-
-def _locked_balance(connection: Connection, account_id: int) -> int:
-    """Read a balance and keep others from changing it until the transaction ends."""
-    return (
-        connection.scalar(select(balances.c.credits).where(balances.c.account_id == account_id).with_for_update()) or 0
-    )
-
-
 def reclaim_all(database: Database) -> int:
     """End every slice and forget old changes, for a start that holds the data folder alone; return how many ended."""
     with database.write() as connection:
         ended = connection.execute(delete(allotments)).rowcount
         connection.execute(delete(changes).where(changes.c.at_ms < database.now_ms() - _CHANGES_KEPT_MS))
         return ended
-
-
-def entries_of(database: Database, account_id: int, limit: int) -> list[Entry]:
-    """Return an account's newest entries, newest first."""
-    found: list[Entry] = []
-    with database.read() as connection:
-        for side in ("from_account", "to_account"):
-            query = select(entries).where(entries.c[side] == account_id)
-            if account_id not in (WORLD_ACCOUNT, HOUSE_ACCOUNT):
-                query = query.where(text(f"{side} > 2"))  # lets the partial index serve
-            found.extend(Entry(*row) for row in connection.execute(query.order_by(entries.c.id.desc()).limit(limit)))
-    return sorted(found, key=lambda entry: -entry.id)[:limit]

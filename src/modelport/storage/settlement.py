@@ -10,6 +10,7 @@ from modelport.core.clock import utc_day
 from modelport.ledger.problems import AlreadySettled
 from modelport.ledger.records import HOUSE_ACCOUNT, WORLD_ACCOUNT, Receipt, receipt
 from modelport.ledger.store import Settlement, Slice
+from modelport.operations.usage import INPUT_METERS, OUTPUT_METERS
 from modelport.storage.tables import requests
 
 _COLUMNS = [column.name for column in requests.columns]
@@ -18,7 +19,7 @@ _INSERT_ENTRY = (
     "INSERT INTO entries (created_at_ms, kind, from_account, to_account, credits, reference_id, model) "
     "VALUES (?, 'MODEL_USAGE', ?, ?, ?, ?, ?)"
 )
-_ADD_TO_BALANCE = "UPDATE balances SET credits = credits + ? WHERE account_id = ?"
+_TAKE_FROM_BALANCE = "UPDATE balances SET credits = credits - ? WHERE account_id = ?"
 _TAKE_FROM_SLICE = (
     "UPDATE allotments SET credits = credits - ? WHERE id = ? AND epoch = ? AND credits >= ? AND expires_at_ms > ?"
 )
@@ -26,13 +27,25 @@ _ADD_TO_SPEND = (
     "INSERT INTO key_spend (key_id, day, credits) VALUES (?, ?, ?) "
     "ON CONFLICT (key_id, day) DO UPDATE SET credits = key_spend.credits + excluded.credits"
 )
+_ADD_TO_ROLLUP = (
+    "INSERT INTO usage_rollups (key_id, quarter, model, status, account_id, requests, charged, credits, input_tokens, "
+    "output_tokens) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key_id, quarter, model, status) DO UPDATE SET "
+    "requests = usage_rollups.requests + excluded.requests, charged = usage_rollups.charged + excluded.charged, "
+    "credits = usage_rollups.credits + excluded.credits, "
+    "input_tokens = usage_rollups.input_tokens + excluded.input_tokens, "
+    "output_tokens = usage_rollups.output_tokens + excluded.output_tokens"
+)
 _FREE = (
     "SELECT credits - (SELECT COALESCE(SUM(credits), 0) FROM allotments WHERE account_id = ? AND expires_at_ms > ?) "
     "FROM balances WHERE account_id = ?"
 )
 _IS_SETTLED = "SELECT 1 FROM requests WHERE inference_id = ?"
 
+QUARTER_MS = 900_000
+"""Usage is summed up by quarter hours: time zones begin their days at each of them."""
+
 _Row = tuple[object, ...]
+Rollup = tuple[int | str, ...]
 _encode = msgspec.json.Encoder().encode
 
 
@@ -69,11 +82,11 @@ def _take_money(cursor: Cursor, settlements: Sequence[Settlement], now: int) -> 
         else None
         for settlement in settlements
     ]
-    moved: defaultdict[int, int] = defaultdict(int)
+    charged: defaultdict[int, int] = defaultdict(int)
     for settlement, paid in zip(settlements, receipts, strict=True):
         if paid is not None:
-            _add(moved, settlement.record.account_id, paid)
-    _move(cursor, moved)
+            charged[settlement.record.account_id] += paid.charged
+    _move(cursor, charged)
     return [
         _take_free(cursor, settlement, now) if paid is None else paid
         for settlement, paid in zip(settlements, receipts, strict=True)
@@ -90,20 +103,12 @@ def _take_free(cursor: Cursor, settlement: Settlement, now: int) -> Receipt:
     free = max(0, found[0]) if found else 0
     charged = min(settlement.charged, free)
     paid = receipt(settlement.record, charged, settlement.on_house + settlement.charged - charged)
-    moved: defaultdict[int, int] = defaultdict(int)
-    _add(moved, account_id, paid)
-    _move(cursor, moved)
+    _move(cursor, {account_id: charged})
     return paid
 
 
-def _add(moved: defaultdict[int, int], account_id: int, paid: Receipt) -> None:
-    moved[account_id] -= paid.charged
-    moved[HOUSE_ACCOUNT] -= paid.on_house
-    moved[WORLD_ACCOUNT] += paid.charged + paid.on_house
-
-
-def _move(cursor: Cursor, moved: dict[int, int]) -> None:
-    cursor.executemany(_ADD_TO_BALANCE, [(amount, account_id) for account_id, amount in moved.items() if amount])
+def _move(cursor: Cursor, charged: dict[int, int]) -> None:
+    cursor.executemany(_TAKE_FROM_BALANCE, [(amount, account_id) for account_id, amount in charged.items() if amount])
 
 
 def _enter(cursor: Cursor, settlements: Sequence[Settlement], receipts: Sequence[Receipt], now: int) -> None:
@@ -118,6 +123,26 @@ def _enter(cursor: Cursor, settlements: Sequence[Settlement], receipts: Sequence
             entries.append((now, HOUSE_ACCOUNT, WORLD_ACCOUNT, paid.on_house, record.inference_id, record.model))
     cursor.executemany(_INSERT_ENTRY, entries)
     cursor.executemany(_ADD_TO_SPEND, [(*key_and_day, amount) for key_and_day, amount in spent.items()])
+    cursor.executemany(_ADD_TO_ROLLUP, summed(settlements, receipts))
+
+
+def summed(settlements: Sequence[Settlement], receipts: Sequence[Receipt]) -> list[Rollup]:
+    """Sum calls up by key, quarter hour, model and status, in the order of the columns of `usage_rollups`."""
+    sums: dict[tuple[int, int, str, str], list[int]] = {}
+    for settlement, paid in zip(settlements, receipts, strict=True):
+        record = settlement.record
+        place = (record.key_id, record.created_at_ms // QUARTER_MS, record.model, record.status)
+        found = sums.get(place)
+        if found is None:
+            found = sums[place] = [record.account_id, 0, 0, 0, 0, 0]
+        found[1] += 1
+        if paid.charged:
+            found[2] += 1
+            found[3] += paid.charged
+        if record.usage:
+            found[4] += sum(units for meter, units in record.usage.items() if meter in INPUT_METERS)
+            found[5] += sum(units for meter, units in record.usage.items() if meter in OUTPUT_METERS)
+    return [(*place, *found) for place, found in sums.items()]
 
 
 def _request_row(settlement: Settlement, paid: Receipt) -> _Row:
@@ -151,6 +176,7 @@ def _request_row(settlement: Settlement, paid: Receipt) -> _Row:
         paid.billing_status,
         _json(record.attempts) if record.attempts else "[]",
         _json(record.dropped) if record.dropped else "[]",
+        record.provider_nano_usd,
     )
 
 

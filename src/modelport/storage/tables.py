@@ -32,6 +32,10 @@ accounts = Table(
     Column("email", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
+    Column("requests_per_minute", BigInteger),
+    Column("tokens_per_minute", BigInteger),
+    Column("concurrent_calls", BigInteger),
+    Column("erased_at_ms", BigInteger),
     sqlite_autoincrement=True,
 )
 
@@ -40,8 +44,12 @@ balances = Table(
     metadata,
     Column("account_id", SERIAL, ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
     Column("credits", BigInteger, nullable=False),
+    Column("owed", BigInteger, nullable=False, server_default="0"),
+    Column("promos_reckoned", BigInteger, nullable=False, server_default="0"),
     CheckConstraint("credits >= 0 OR account_id <= 2", name="only_world_and_house_go_negative"),
 )
+"""A row for each customer, and the lock under which everything about its money happens. World and house have rows that
+nothing keeps: they are what the entries say."""
 
 keys = Table(
     "keys",
@@ -60,6 +68,13 @@ keys = Table(
     Column("on_disconnect", Text, nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("updated_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger),
+    Column("models", JSON(none_as_null=True)),
+    Column("providers", JSON(none_as_null=True)),
+    Column("ip_ranges", JSON(none_as_null=True)),
+    Column("requests_per_minute", BigInteger),
+    Column("tokens_per_minute", BigInteger),
+    Column("concurrent_calls", BigInteger),
     CheckConstraint("(limit_retention IS NULL) = (limit_credits IS NULL)", name="limit_is_whole"),
     Index("keys_by_account", "account_id"),
     sqlite_autoincrement=True,
@@ -80,8 +95,15 @@ entries = Table(
     CheckConstraint("from_account <> to_account", name="an_entry_has_two_sides"),
 )
 # Naming PostgreSQL's condition here would load its dialect at every start; its migrations name it.
-Index("entries_out", entries.c.from_account, sqlite_where=text("from_account > 2"))
-Index("entries_in", entries.c.to_account, sqlite_where=text("to_account > 2"))
+_IS_OUT, _IS_IN, _IS_USAGE = "from_account > 2", "to_account > 2", "kind = 'MODEL_USAGE'"
+Index("entries_usage", entries.c.from_account, entries.c.created_at_ms, sqlite_where=text(f"{_IS_OUT} AND {_IS_USAGE}"))
+Index(
+    "entries_out",
+    entries.c.from_account,
+    entries.c.created_at_ms,
+    sqlite_where=text(f"{_IS_OUT} AND kind <> 'MODEL_USAGE'"),
+)
+Index("entries_in", entries.c.to_account, entries.c.created_at_ms, sqlite_where=text(_IS_IN))
 
 requests = Table(
     "requests",
@@ -113,8 +135,26 @@ requests = Table(
     Column("billing_status", Text, nullable=False),
     Column("attempts", Text, nullable=False),
     Column("dropped", Text, nullable=False),
-    Index("requests_by_account", "account_id", "created_at_ms"),
+    Column("provider_nano_usd", BigInteger),
+    Index("requests_by_key", "key_id", "created_at_ms"),
 )
+
+usage_rollups = Table(
+    "usage_rollups",
+    metadata,
+    Column("key_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("quarter", BigInteger, primary_key=True, autoincrement=False),
+    Column("model", ORDERED_TEXT, primary_key=True),
+    Column("status", Text, primary_key=True),
+    Column("account_id", BigInteger, nullable=False),
+    Column("requests", BigInteger, nullable=False),
+    Column("charged", BigInteger, nullable=False),
+    Column("credits", BigInteger, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What the request rows of a quarter hour (counted from 1970) sum up to; `charged` counts those that cost something."""
 
 allotments = Table(
     "allotments",
@@ -129,6 +169,22 @@ allotments = Table(
     CheckConstraint("credits >= 0", name="a_slice_is_not_overspent"),
     sqlite_autoincrement=True,
 )
+
+key_allotments = Table(
+    "key_allotments",
+    metadata,
+    Column("id", SERIAL, primary_key=True),
+    Column("key_id", BigInteger, ForeignKey("keys.id"), nullable=False),
+    Column("since_day", BigInteger, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("credits", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    UniqueConstraint("key_id", "since_day", "owner"),
+    CheckConstraint("credits >= 0", name="a_slice_of_a_limit_is_not_overspent"),
+    sqlite_autoincrement=True,
+)
+"""Slices of what a limited key may still spend in the period that began with `since_day`."""
 
 key_spend = Table(
     "key_spend",
@@ -160,3 +216,97 @@ responses = Table(
     Column("response", LargeBinary, nullable=False),
     Index("responses_by_expiry", "expires_at_ms"),
 )
+
+promos = Table(
+    "promos",
+    metadata,
+    Column("id", SERIAL, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("accounts.id"), nullable=False),
+    Column("granted", BigInteger, nullable=False),
+    Column("remaining", BigInteger, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Column("note", Text),
+    Index("promos_by_account", "account_id", "expires_at_ms"),
+    Index("promos_by_expiry", "remaining", "expires_at_ms"),
+    CheckConstraint("remaining >= 0 AND remaining <= granted", name="a_promo_is_not_overspent"),
+    sqlite_autoincrement=True,
+)
+"""Credit that expires; `remaining` is true as of the last time that the account's usage was reckoned against it."""
+
+auto_top_ups = Table(
+    "auto_top_ups",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
+    Column("is_enabled", Boolean, nullable=False),
+    Column("threshold_credits", BigInteger, nullable=False),
+    Column("amount_credits", BigInteger, nullable=False),
+    Column("paused_until_ms", BigInteger, nullable=False, server_default="0"),
+    Column("last_error", Text),
+    Column("updated_at_ms", BigInteger, nullable=False),
+)
+
+payment_customers = Table(
+    "payment_customers",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
+    Column("customer_id", Text, nullable=False),
+    Column("payment_method_id", Text),
+    Column("updated_at_ms", BigInteger, nullable=False),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", ORDERED_TEXT, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("accounts.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("credits", BigInteger, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("session_id", Text, unique=True),
+    Column("payment_id", Text, unique=True),
+    Column("refunded_minor", BigInteger, nullable=False, server_default="0"),
+    Column("error", Text),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("updated_at_ms", BigInteger, nullable=False),
+    Index("orders_by_account", "account_id", "created_at_ms"),
+    Index("orders_by_status", "status", "created_at_ms"),
+)
+"""Payments that customers were asked for; `amount_minor` is in the currency's smallest unit."""
+
+payment_events = Table(
+    "payment_events",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("received_at_ms", BigInteger, nullable=False),
+    Column("outcome", Text, nullable=False),
+)
+"""What a payment provider told us, each event once."""
+
+duties = Table(
+    "duties",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
+)
+"""Recurring work that one process at a time does for all, until its turn runs out."""
+
+horizons = Table(
+    "horizons",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+)
+"""Before which moment rows of a kind were swept."""
+
+schema_terms = Table(
+    "schema_terms",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("oldest", Text, nullable=False),
+)
+"""One row: the oldest revision whose code works on this schema, so that old and new run side by side."""

@@ -1,0 +1,113 @@
+"""Credit that expires: what is left of it when its time is over goes back to the world.
+
+Usage is reckoned against the promotion that expires first, then the next, then the account's other money. That is not
+done for each call but whenever a promotion is granted or expires, from the sum of what was used since the last time.
+"""
+
+from sqlalchemy import Connection, func, insert, select, text, update
+
+from modelport.core.credits import Credits
+from modelport.ledger.records import WORLD_ACCOUNT, EntryKind
+from modelport.storage.changes import note_change
+from modelport.storage.database import Database
+from modelport.storage.moves import enter, free_of, top_up
+from modelport.storage.tables import balances, entries, promos
+
+_USED = text(
+    "SELECT (SELECT COALESCE(SUM(credits), 0) FROM entries WHERE to_account = :account AND to_account > 2)"
+    " - (SELECT COALESCE(SUM(credits), 0) FROM entries WHERE from_account = :account AND from_account > 2"
+    " AND kind <> 'MODEL_USAGE')"
+    " - (SELECT credits FROM balances WHERE account_id = :account)"
+)
+"""What an account's calls cost so far: all that came, less what went in other ways, less what is left."""
+_AT_ONCE = 500
+
+
+def grant_promo(
+    connection: Connection, account_id: int, amount: Credits, at_ms: int, expires_at_ms: int, note: str | None
+) -> Credits:
+    """Give credit that expires; returns what of it is left after what the account owes was paid."""
+    reckon(connection, account_id, at_ms)
+    left = top_up(connection, account_id, amount, "BONUS", note, at_ms)
+    if left:
+        connection.execute(
+            insert(promos).values(
+                account_id=account_id,
+                granted=left,
+                remaining=left,
+                created_at_ms=at_ms,
+                expires_at_ms=expires_at_ms,
+                note=note,
+            )
+        )
+    return left
+
+
+def reckon(connection: Connection, account_id: int, now_ms: int) -> None:
+    """Take what was used since the last time from the promotions, the first to expire first; locks the balance."""
+    free_of(connection, account_id, now_ms)
+    used = int(connection.scalar(_USED, {"account": account_id}) or 0)
+    since = used - (
+        connection.scalar(select(balances.c.promos_reckoned).where(balances.c.account_id == account_id)) or 0
+    )
+    connection.execute(update(balances).where(balances.c.account_id == account_id).values(promos_reckoned=used))
+    for promo in _left(connection, account_id):
+        taken = min(since, promo.remaining)
+        if taken <= 0:
+            return
+        since -= taken
+        connection.execute(update(promos).where(promos.c.id == promo.id).values(remaining=promo.remaining - taken))
+
+
+def expire_promos(connection: Connection, account_id: int, now_ms: int) -> Credits:
+    """Take back what is left of promotions whose time is over, and return how much.
+
+    What calls still hold stays until they have ended: it is theirs to use, and the next round takes the rest.
+    """
+    reckon(connection, account_id, now_ms)
+    free = max(0, free_of(connection, account_id, now_ms))
+    total = 0
+    for promo in _left(connection, account_id):
+        amount = min(promo.remaining, free - total)
+        if promo.expires_at_ms > now_ms or amount <= 0:
+            continue
+        enter(connection, account_id, WORLD_ACCOUNT, amount, _EXPIRED, f"promo-{promo.id}", now_ms)
+        connection.execute(update(promos).where(promos.c.id == promo.id).values(remaining=promo.remaining - amount))
+        total += amount
+    if total:
+        note_change(connection, "credits", str(account_id), now_ms)
+    return Credits(total)
+
+
+def expire_all(database: Database) -> int:
+    """Expire what is due on every account, each in a transaction of its own; return how many credits went."""
+    now_ms = database.now_ms()
+    with database.read() as connection:
+        due = select(promos.c.account_id).where(promos.c.remaining > 0, promos.c.expires_at_ms <= now_ms)
+        accounts = list(connection.scalars(due.distinct().limit(_AT_ONCE)))
+    total = 0
+    for account_id in accounts:
+        with database.write() as connection:
+            total += expire_promos(connection, account_id, now_ms)
+    return total
+
+
+def promised(connection: Connection, account_id: int) -> list[tuple[int, int]]:
+    """List what is left of an account's promotions and when they expire, as of the last reckoning."""
+    return [(promo.remaining, promo.expires_at_ms) for promo in _left(connection, account_id)]
+
+
+def was_paid_for(connection: Connection, account_id: int) -> bool:
+    """Whether the account ever paid."""
+    paid = select(func.count()).where(
+        entries.c.to_account == account_id, text("to_account > 2"), entries.c.kind == "PAYMENT"
+    )
+    return bool(connection.scalar(paid))
+
+
+def _left(connection: Connection, account_id: int):
+    query = select(promos).where(promos.c.account_id == account_id, promos.c.remaining > 0)
+    return connection.execute(query.order_by(promos.c.expires_at_ms, promos.c.id)).all()
+
+
+_EXPIRED: EntryKind = "CREDITS_EXPIRED"
