@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from modelport.bootstrap import office
+from modelport.bootstrap.office import office
 from modelport.settings import Settings
 from tests.acceptance.faults_page import CALLED, CLOSING, LONG, UNREACHABLE, Cell, Seen, grid
 from tests.acceptance.gateway import SECRETS, Gateway

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from modelport.api.server import raise_file_limit
-from modelport.bootstrap import Office, office
+from modelport.bootstrap.office import Office, office
 from modelport.core.credits import Credits
 from modelport.keys.key import DisconnectPolicy
 from modelport.settings import Settings

@@ -4,8 +4,6 @@ import subprocess
 import sys
 import tomllib
 
-import pytest
-
 from tests.house.source import PACKAGE, ROOT
 
 # Each costs start-up time and memory that no call needs.
@@ -38,6 +36,5 @@ def test_importing_the_package_loads_none_of_its_dependencies() -> None:
     assert loaded_by("import modelport") - loaded_by("pass") <= {"modelport", "__future__"}
 
 
-@pytest.mark.skipif(not (PACKAGE / "bootstrap.py").exists(), reason="nothing is joined together yet")
 def test_serving_loads_only_what_serving_needs() -> None:
-    assert not loaded_by("import modelport.bootstrap, uvicorn") & NOT_FOR_SERVING
+    assert not loaded_by("import modelport.bootstrap.gateway, uvicorn") & NOT_FOR_SERVING

@@ -10,7 +10,7 @@ EDGE = (
     "api",
     "cli",
     "dialects",
-    "settings.py",
+    "settings/checks.py",
     "catalogue/drafts.py",
     "engines/front.py",
     "engines/llama.py",

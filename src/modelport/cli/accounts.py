@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from modelport.accounts.account import Account
-from modelport.bootstrap import office
+from modelport.bootstrap.office import office
 from modelport.core.clock import iso_ms
 from modelport.core.credits import Credits, from_usd, usd_text
 from modelport.settings import CREDIT_MAX_USD, Settings

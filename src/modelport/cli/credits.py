@@ -3,7 +3,7 @@
 import click
 import msgspec
 
-from modelport.bootstrap import office
+from modelport.bootstrap.office import office
 from modelport.cli.accounts import POSITIVE_USD, shown, shown_credits
 from modelport.core.credits import Credits, usd_text
 from modelport.settings import Settings

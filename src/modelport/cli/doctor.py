@@ -7,7 +7,8 @@ from typing import Literal
 import click
 import msgspec
 
-from modelport.bootstrap import load_catalogue, router_for, weights_store
+from modelport.bootstrap.catalogue import load_catalogue, router_for
+from modelport.bootstrap.parts import weights_store
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.problems import CatalogueInvalid
 from modelport.cli.explain import is_local

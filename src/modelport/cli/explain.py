@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import click
 import msgspec
 
-from modelport.bootstrap import load_catalogue, router_for, weights_store
+from modelport.bootstrap.catalogue import load_catalogue, router_for
+from modelport.bootstrap.parts import weights_store
 from modelport.catalogue.facts import Offer, Provider
 from modelport.engines.supervisor import Engines
 from modelport.routing.problems import Unpriced, Unserved

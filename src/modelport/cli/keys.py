@@ -5,7 +5,7 @@ from dataclasses import replace
 import click
 import msgspec
 
-from modelport.bootstrap import Office, office
+from modelport.bootstrap.office import Office, office
 from modelport.core.clock import iso_ms
 from modelport.keys.key import Key
 from modelport.keys.store import KeyTerms

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from modelport.bootstrap import weights_store
+from modelport.bootstrap.parts import weights_store
 from modelport.engines.entries import MEBIBYTE
 from modelport.engines.weights import Stored
 from modelport.settings import Settings

@@ -10,7 +10,10 @@ from pathlib import Path
 import click
 import msgspec
 
-from modelport.bootstrap import load_catalogue, office, run, usable_folder, weights_store
+from modelport.bootstrap.catalogue import load_catalogue
+from modelport.bootstrap.gateway import run
+from modelport.bootstrap.office import office, usable_folder
+from modelport.bootstrap.parts import weights_store
 from modelport.cli.accounts import USD
 from modelport.cli.models import pull_with_progress
 from modelport.core.credits import Credits, usd_text

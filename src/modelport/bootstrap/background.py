@@ -1,0 +1,110 @@
+"""What a gateway does beside its calls: follows changes, watches the catalogue, sweeps."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Coroutine
+from dataclasses import dataclass, field
+
+from modelport.bootstrap.catalogue import CatalogueInForce
+from modelport.bootstrap.parts import secrets_of
+from modelport.core.clock import Clock
+from modelport.core.errors import Problem
+from modelport.keys.ring import KeyRing
+from modelport.ledger.book import Book
+from modelport.ledger.records import WORLD_ACCOUNT
+from modelport.serving.keeping import Keeping
+from modelport.storage.changes import Changes
+from modelport.storage.database import Database
+from modelport.storage.moves import balance_of
+from modelport.upstream.providers import Providers
+
+_log = logging.getLogger(__name__)
+_FOLLOW_S = 0.1
+_WATCH_S = 0.5
+_LOOK_S = 5.0
+_SWEEP_S = 3600.0
+
+
+@dataclass(slots=True)
+class Readiness:
+    """Says whether the database can be read; at most one look is under way, however many ask."""
+
+    database: Database
+    _looking: asyncio.Task[str | None] | None = field(default=None, init=False)
+
+    async def reason(self) -> str | None:
+        """Say why calls cannot be served now; None when they can."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(asyncio.to_thread(self._look))
+        try:
+            async with asyncio.timeout(_LOOK_S):
+                return await asyncio.shield(self._looking)
+        except TimeoutError:
+            return f"the database did not answer within {_LOOK_S:g} s: check the disk of the data folder"
+
+    def _look(self) -> str | None:
+        try:
+            with self.database.read() as connection:
+                balance_of(connection, WORLD_ACCOUNT)
+        except Problem as problem:
+            return f"the database cannot be read: {problem.message}"
+        return None
+
+
+@dataclass(slots=True)
+class Follower:
+    """Drops what is remembered about things that changed."""
+
+    changes: Changes
+    ring: KeyRing
+    book: Book
+
+    async def poll(self) -> None:
+        """Look for changes now: microseconds when there are none."""
+        for change in self.changes.poll():
+            if change.kind == "key":
+                self.ring.forget(int(change.subject))
+            elif change.kind == "credits":
+                self.book.money_came(int(change.subject))
+
+    async def follow(self) -> None:
+        """Look for changes ten times a second, for ever."""
+        while True:
+            await asyncio.sleep(_FOLLOW_S)
+            try:
+                await self.poll()
+            except Problem as problem:
+                _log.error("changes could not be read: %s", problem.message)
+
+
+async def watch(in_force: CatalogueInForce, providers: Providers) -> None:
+    while True:
+        catalogue = in_force.catalogue
+        await asyncio.to_thread(in_force.look)
+        if in_force.catalogue is not catalogue:
+            providers.replace_secrets(secrets_of(in_force.catalogue))
+        await asyncio.sleep(_WATCH_S)
+
+
+async def sweep(keeping: Keeping, clock: Clock) -> None:
+    while True:
+        try:
+            await keeping.sweep(clock.now_ms())
+        except Problem as problem:
+            _log.error("kept responses could not be swept: %s", problem.message)
+        await asyncio.sleep(_SWEEP_S)
+
+
+@contextlib.asynccontextmanager
+async def background(*works: Coroutine[object, object, None]) -> AsyncGenerator[None]:
+    """Run work beside the body; it is cancelled on the way out, and a failure of it is logged."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                _log.error("background work failed", exc_info=outcome)

@@ -1,0 +1,84 @@
+"""The desk that commands work at, over the data folder or the database that replicas share."""
+
+import contextlib
+import errno
+import os
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelport.core.credits import Credits
+from modelport.core.errors import Problem
+from modelport.keys.issue import KeyHasher, KeyIssuer
+from modelport.settings import Settings
+from modelport.storage.accounts import Accounts
+from modelport.storage.database import Database, sqlite_url
+from modelport.storage.keys import Keys
+from modelport.storage.migrate import migrate
+from modelport.storage.moves import balance_of as stored_balance
+from modelport.storage.moves import top_up
+from modelport.storage.secret import server_secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What commands work with, beside a running server."""
+
+    database: Database
+    accounts: Accounts
+    keys: Keys
+    issuer: KeyIssuer
+
+    def now_ms(self) -> int:
+        """Tell the time on the database's clock."""
+        return self.database.now_ms()
+
+    def balance(self, account_id: int) -> Credits:
+        """Return the sum of an account's entries."""
+        with self.database.read() as connection:
+            return stored_balance(connection, account_id)
+
+    def grant(self, account_id: int, amount: Credits) -> None:
+        """Enter a bonus."""
+        now_ms = self.now_ms()
+        with self.database.write() as connection:
+            top_up(connection, account_id, amount, "BONUS", None, now_ms)
+
+
+class FolderUnusable(Problem):
+    """The data folder, or a file in it, cannot be made, read or written."""
+
+    def __init__(self, folder: Path, error: OSError) -> None:
+        where = f" ({error.filename})" if error.filename and str(error.filename) != str(folder) else ""
+        super().__init__(
+            f"the data folder '{folder}' cannot be used: {error.strerror or error}{where}; let this user write there, "
+            "or choose another folder with --data-dir"
+        )
+
+
+@contextlib.contextmanager
+def usable_folder(folder: Path) -> Generator[None]:
+    """Make the folder if it is missing; what the system refuses there is told as `FolderUnusable`."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        yield
+    except OSError as error:
+        raise FolderUnusable(folder, error) from error
+
+
+@contextlib.contextmanager
+def office(settings: Settings) -> Generator[Office]:
+    """Open the data folder for a command; the schema is brought up to date first. Raises `FolderUnusable`."""
+    with usable_folder(settings.data_dir):
+        server = server_secrets(settings.data_dir, settings.secret)
+    url = sqlite_url(settings.data_dir)
+    migrate(url)
+    database = Database(url, settings.storage.durability)
+    try:
+        keys = Keys(database)
+        hasher = KeyHasher(server)
+        yield Office(database, Accounts(database), keys, KeyIssuer(keys, hasher))
+    finally:
+        database.close()
