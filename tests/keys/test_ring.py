@@ -21,7 +21,7 @@ async def at_once(call: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def disable(store: TwinKeys, prefix: str, *, is_disabled: bool = True) -> None:
-    store.update(7, prefix, KeyTerms(None, is_disabled, None, None), 1)
+    store.change(7, prefix, lambda _: KeyTerms(is_disabled=is_disabled), 1)
 
 
 async def test_a_known_key_is_looked_up_once() -> None:

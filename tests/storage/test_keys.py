@@ -35,7 +35,7 @@ def store(request: pytest.FixtureRequest) -> KeyStore:
 def new(prefix: str = "0123abcd", account_id: int = ACCOUNT) -> NewKey:
     scopes = frozenset({"model:chat", "model:image"})
     limit = Limit("week", Credits(500))
-    return NewKey(account_id, prefix, prefix.encode() * 4, "ci", False, scopes, limit)  # type: ignore[arg-type]
+    return NewKey(account_id, prefix, prefix.encode() * 4, terms=KeyTerms("ci", scopes=scopes, limit=limit))  # type: ignore[arg-type]
 
 
 def added(store: KeyStore, key: NewKey, at_ms: int) -> Key:
@@ -47,7 +47,7 @@ def added(store: KeyStore, key: NewKey, at_ms: int) -> Key:
 def test_a_key_is_found_by_its_digest_as_it_was_stored(store: KeyStore) -> None:
     key = added(store, new(), 1000)
     assert store.by_digest(new().digest) == key == store.by_prefix(ACCOUNT, "0123abcd")
-    assert (key.scopes, key.limit, key.on_disconnect) == (new().scopes, new().limit, "drain_and_bill")
+    assert (key.scopes, key.limit, key.on_disconnect) == (new().terms.scopes, new().terms.limit, "drain_and_bill")
     assert (key.is_disabled, key.created_at_ms, key.updated_at_ms) == (False, 1000, 1000)
     assert store.by_digest(b"x" * 32) is None
 
@@ -66,10 +66,12 @@ def test_keys_are_listed_by_age_then_prefix(store: KeyStore) -> None:
 
 def test_terms_are_replaced_as_a_whole(store: KeyStore) -> None:
     added(store, new(), 1000)
-    key = store.update(ACCOUNT, "0123abcd", KeyTerms(None, True, None, None), 2000)
+    key = store.change(ACCOUNT, "0123abcd", lambda _: KeyTerms(is_disabled=True), 2000)
     assert (key.name, key.is_disabled, key.scopes, key.limit, key.updated_at_ms) == (None, True, None, None, 2000)
     assert store.by_digest(new().digest) == key
-    none = store.update(ACCOUNT, "0123abcd", KeyTerms("n", False, frozenset(), Limit("day", Credits(1))), 3000)
+    none = store.change(
+        ACCOUNT, "0123abcd", lambda _: KeyTerms("n", scopes=frozenset(), limit=Limit("day", Credits(1))), 3000
+    )
     assert (none.scopes, none.limit) == (frozenset(), Limit("day", Credits(1)))
 
 
@@ -81,7 +83,7 @@ def test_a_deleted_key_is_gone_for_good(store: KeyStore) -> None:
     for ask in (
         lambda: store.by_prefix(ACCOUNT, "0123abcd"),
         lambda: store.delete(ACCOUNT, "0123abcd", 2),
-        lambda: store.update(ACCOUNT, "0123abcd", KeyTerms(None, False, None, None), 2),
+        lambda: store.change(ACCOUNT, "0123abcd", lambda _: KeyTerms(), 2),
     ):
         with pytest.raises(UnknownPrefix):
             ask()
@@ -96,7 +98,7 @@ def test_a_key_of_another_account_is_unknown(store: KeyStore) -> None:
 def test_every_write_of_a_key_is_a_change(database: Database) -> None:
     store, changes = Keys(database), Changes(database)
     key = added(store, new(), 0)
-    store.update(ACCOUNT, "0123abcd", KeyTerms(None, True, None, None), 0)
+    store.change(ACCOUNT, "0123abcd", lambda _: KeyTerms(is_disabled=True), 0)
     store.delete(ACCOUNT, "0123abcd", 0)
     assert [(change.kind, change.subject) for change in changes.poll()] == [("key", str(key.id))] * 3
     changes.close()
