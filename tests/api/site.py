@@ -26,7 +26,7 @@ from modelport.api.v1.models import ModelRoutes
 from modelport.api.v1.responses import ResponseRoutes
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.compile import Facts
-from modelport.catalogue.facts import Model, Retired
+from modelport.catalogue.facts import Model, Provider, Retired
 from modelport.core.credits import Credits
 from modelport.keys.issue import KeyHasher, KeyIssuer
 from modelport.keys.key import Key, Scope
@@ -48,7 +48,12 @@ CATALOGUE = Catalogue(
             Model(id="other/think", name="Think", maker="other", operation="chat", description="Thinks."),
         ),
         retired=(Retired("acme/old", "acme/talk"),),
-        providers=(),
+        providers=(
+            Provider(
+                "acme-cloud", "Acme Cloud", "https://acme.example/v1", {"chat": ("openai_chat",)}, aliases=("ac",)
+            ),
+            Provider("other-cloud", "Other Cloud", "https://other.example/v1", {"chat": ("openai_chat",)}),
+        ),
         offers=(),
     ),
     "digest",

@@ -1,13 +1,18 @@
 """The port of keys, on the twin and on the database."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from modelport.core.credits import Credits
+from modelport.core.networks import network_of
+from modelport.core.pace import Pace
 from modelport.keys.key import Key, Limit, UnknownPrefix
-from modelport.keys.store import KeyStore, KeyTerms, NewKey
+from modelport.keys.store import KeyStore, KeyTerms, NewKey, terms_of
 from modelport.storage.accounts import Accounts
 from modelport.storage.changes import Changes
 from modelport.storage.database import Database
@@ -73,6 +78,71 @@ def test_terms_are_replaced_as_a_whole(store: KeyStore) -> None:
         ACCOUNT, "0123abcd", lambda _: KeyTerms("n", scopes=frozenset(), limit=Limit("day", Credits(1))), 3000
     )
     assert (none.scopes, none.limit) == (frozenset(), Limit("day", Credits(1)))
+
+
+ALL_TERMS = KeyTerms(
+    name="all",
+    is_disabled=True,
+    scopes=frozenset({"model:chat"}),
+    limit=Limit("month", Credits(7)),
+    on_disconnect="cancel_and_bill_delivered",
+    expires_at_ms=4_102_444_800_123,
+    models=frozenset({"acme/*", "other/think"}),
+    providers=frozenset({"acme-cloud"}),
+    ip_ranges=(network_of("10.0.0.0/8"), network_of("2001:db8::/32")),
+    pace=Pace(60, None, 4),
+)
+
+
+def test_every_term_is_kept(store: KeyStore) -> None:
+    made = added(store, NewKey(ACCOUNT, "0123abcd", b"d" * 32, terms=ALL_TERMS), 0)
+    assert terms_of(made) == ALL_TERMS
+    assert terms_of(store.by_prefix(ACCOUNT, "0123abcd")) == ALL_TERMS
+    assert terms_of(store.change(ACCOUNT, "0123abcd", lambda _: KeyTerms(), 1)) == KeyTerms()
+    assert terms_of(store.change(ACCOUNT, "0123abcd", lambda _: ALL_TERMS, 2)) == ALL_TERMS
+
+
+def test_empty_lists_allow_nothing_and_are_not_taken_for_none(store: KeyStore) -> None:
+    nothing = KeyTerms(scopes=frozenset(), models=frozenset(), providers=frozenset(), ip_ranges=())
+    added(store, NewKey(ACCOUNT, "0123abcd", b"d" * 32, terms=nothing), 0)
+    assert terms_of(store.by_prefix(ACCOUNT, "0123abcd")) == nothing
+
+
+def test_terms_are_made_of_the_key_as_it_is_and_a_refusal_changes_nothing(store: KeyStore) -> None:
+    added(store, NewKey(ACCOUNT, "0123abcd", b"d" * 32, terms=ALL_TERMS), 0)
+    key = store.change(ACCOUNT, "0123abcd", lambda key: replace(terms_of(key), name="renamed"), 1)
+    assert terms_of(key) == replace(ALL_TERMS, name="renamed")
+
+    def refuse(key: Key) -> KeyTerms:
+        raise PermissionError(key.prefix)
+
+    with pytest.raises(PermissionError, match="0123abcd"):
+        store.change(ACCOUNT, "0123abcd", refuse, 2)
+    assert store.by_prefix(ACCOUNT, "0123abcd") == key
+
+
+def test_two_who_change_different_terms_at_once_lose_neither(database: Database) -> None:
+    store = Keys(database)
+    added(store, NewKey(ACCOUNT, "0123abcd", b"d" * 32), 0)
+    is_inside, other = threading.Event(), threading.Event()
+
+    def rename(key: Key) -> KeyTerms:
+        is_inside.set()
+        other.wait(0.2)  # the other cannot get in between: it is waited for in vain
+        return replace(terms_of(key), name="renamed")
+
+    def narrow(key: Key) -> KeyTerms:
+        other.set()
+        return replace(terms_of(key), scopes=frozenset())
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(store.change, ACCOUNT, "0123abcd", rename, 1)
+        is_inside.wait(5)
+        second = pool.submit(store.change, ACCOUNT, "0123abcd", narrow, 2)
+        first.result()
+        second.result()
+    key = store.by_prefix(ACCOUNT, "0123abcd")
+    assert (key.name, key.scopes) == ("renamed", frozenset())
 
 
 def test_a_deleted_key_is_gone_for_good(store: KeyStore) -> None:

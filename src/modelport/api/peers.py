@@ -44,6 +44,7 @@ def _hop(text: bytes) -> Address | None:
     """Read a hop: an address, which some proxies follow by a port (`192.0.2.1:5000`, `[2001:db8::1]:5000`)."""
     hop = text.decode("latin-1")
     if hop.startswith("["):
-        return address_of(hop[1:].partition("]")[0])
+        host, bracket, _ = hop[1:].partition("]")
+        return address_of(host) if bracket else None
     host, colon, port = hop.rpartition(":")
     return address_of(host if colon and ":" not in host and port.isdecimal() else hop)

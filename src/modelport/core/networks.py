@@ -20,6 +20,8 @@ def address_of(text: str) -> Address | None:
 
 def network_of(text: str) -> Network:
     """Read a range (`10.0.0.0/8`) or an address, which is a range of one; raises `ValueError` when it is neither."""
+    if "%" in text:
+        raise ValueError(f"'{text}' has a zone, which only this machine knows")
     network = ip_network(text, strict=False)
     if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
         return IPv4Network((int(network.network_address) & 0xFFFF_FFFF, network.prefixlen - 96))
