@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelport.core.credits import Credits
-from modelport.core.networks import Address, is_within, network_of
+from modelport.core.networks import network_of
 from modelport.core.pace import Pace
 from modelport.keys.grants import MEMBERS, GrantsTooMuch, check_grant, inherited
 from modelport.keys.key import Key, Limit, Scope
 from modelport.keys.store import KeyTerms
+from tests.keys.reach import NETWORKS, PERIODS, widened
 
 FAMILIES = {
     "acme/talk": {"acme/*"},
@@ -21,24 +22,6 @@ FAMILIES = {
     "both": {"acme/*", "openai/*"},
     "plain": set[str](),
 }
-NETWORKS = [
-    network_of(text)
-    for text in (
-        "0.0.0.0/0",
-        "10.0.0.0/8",
-        "10.0.0.0/9",
-        "10.128.0.0/9",
-        "10.128.0.7",
-        "192.0.2.0/24",
-        "::/0",
-        "2001:db8::/32",
-        "2001:db8::1",
-    )
-]
-PROBES = [None, *(end for one in NETWORKS for end in (one.network_address, one.broadcast_address))]
-"""The ends of every network; None is an address that cannot be known."""
-PERIODS = ("day", "week", "month", "no_reset")
-"""From the laxest to the strictest."""
 
 
 def families(model_id: str) -> set[str]:
@@ -68,47 +51,9 @@ def key_of(terms: KeyTerms) -> Key:
     return Key(id=1, account_id=3, prefix="0123abcd", is_management=True, created_at_ms=0, updated_at_ms=0, **named)
 
 
-def can_call(terms: KeyTerms) -> set[str]:
-    """The models that a key with these terms gets through to; `new` stands for one that a maker will bring out."""
-    everything = FAMILIES | {"acme/new": {"acme/*"}, "openai/new": {"openai/*"}}
-    return {
-        name
-        for name, of in everything.items()
-        if terms.models is None or name in terms.models or not terms.models.isdisjoint(of)
-    }
-
-
-def widened(terms: KeyTerms, maker: KeyTerms) -> set[str]:
-    """Say on which axes terms allow what those of the maker forbid, by trying out what they allow."""
-    found: set[str] = set()
-    if terms.models is None is not maker.models or not can_call(terms) <= can_call(maker):
-        found.add("models")
-    for member in ("scopes", "providers"):
-        mine, wanted = getattr(maker, member), getattr(terms, member)
-        if mine is not None and (wanted is None or wanted - mine):
-            found.add(member)
-    if any(is_allowed_from(terms, probe) and not is_allowed_from(maker, probe) for probe in PROBES):
-        found.add("ip_ranges")
-    pairs = {"expires_at": (terms.expires_at_ms, maker.expires_at_ms)}
-    for member in Pace.__dataclass_fields__:
-        pairs[f"rate_limits.{member}"] = (getattr(terms.pace, member), getattr(maker.pace, member))
-    found |= {name for name, (wanted, mine) in pairs.items() if (wanted or 99) > (mine or 99)}
-    if maker.limit is not None and (terms.limit is None or not is_as_strict(terms.limit, maker.limit)):
-        found.add("limit")
-    return found
-
-
-def is_allowed_from(terms: KeyTerms, probe: Address | None) -> bool:
-    return terms.ip_ranges is None or (probe is not None and is_within(probe, terms.ip_ranges))
-
-
-def is_as_strict(one: Limit, other: Limit) -> bool:
-    return one.threshold <= other.threshold and PERIODS.index(one.retention) >= PERIODS.index(other.retention)
-
-
 @given(TERMS, TERMS)
 def test_terms_are_refused_exactly_when_they_allow_what_the_maker_may_not(maker: KeyTerms, terms: KeyTerms) -> None:
-    wider = widened(terms, maker)
+    wider = widened(terms, maker, FAMILIES)
     for member in MEMBERS:
         try:
             check_grant(key_of(maker), terms, {member}, families)
@@ -127,7 +72,7 @@ def test_a_key_of_which_nothing_is_said_is_as_wide_as_its_maker(maker: KeyTerms)
     terms = inherited(maker)
     check_grant(key_of(maker), terms, MEMBERS, families)
     assert (terms.name, terms.is_disabled, terms.on_disconnect) == (None, False, "drain_and_bill")
-    assert widened(maker, terms) == widened(terms, maker) == set()
+    assert widened(maker, terms, FAMILIES) == widened(terms, maker, FAMILIES) == set()
 
 
 @given(TERMS, st.lists(TERMS, max_size=6))
@@ -139,7 +84,7 @@ def test_no_chain_of_makers_ever_widens(first: KeyTerms, wanted: list[KeyTerms])
         except GrantsTooMuch:
             continue
         maker = terms
-        assert widened(maker, first) == set()
+        assert widened(maker, first, FAMILIES) == set()
 
 
 @pytest.mark.parametrize(
