@@ -17,6 +17,7 @@ from modelport.egress.guard import AddressRefused
 from modelport.keys import key as keys
 from modelport.keys.ring import KeysBusy
 from modelport.ledger import problems as money
+from modelport.limits import problems as limits
 from modelport.pricing.charge import UnpricedUsage
 from modelport.routing import problems as routing
 from modelport.serving import ports
@@ -63,6 +64,7 @@ RULES: dict[type[Problem], Rule] = {
     keys.UnknownKey: Rule(401, "invalid_api_key", text="{message}: make one at {keys_url}"),
     keys.DisabledKey: Rule(401, "disabled_api_key", text="{message}: enable it, or make another, at {keys_url}"),
     keys.KeyProblem: Rule(401, "invalid_api_key", text="{message}: make one at {keys_url}"),
+    http.WrongMetricsToken: Rule(401, "wrong_metrics_token"),
     keys.KeyNotAllowed: Rule(403, "key_not_allowed"),
     money.InsufficientFunds: Rule(
         403, "insufficient_funds", text="You have run out of credits: {message}. See {billing_url}"
@@ -79,6 +81,8 @@ RULES: dict[type[Problem], Rule] = {
     http.BodyTooLarge: Rule(413, "body_too_large"),
     http.UrlTooLong: Rule(414, "url_too_long"),
     http.UnsupportedContent: Rule(415, "unsupported_content"),
+    limits.LimiterUnreachable: Rule(429, "rate_limiter_unreachable"),
+    limits.RateLimited: Rule(429, "rate_limit_exceeded"),
     http.HeadersTooLarge: Rule(431, "headers_too_large"),
     http.NotBuilt: Rule(501, "not_implemented"),
     http.Overloaded: Rule(503, "overloaded"),

@@ -65,6 +65,8 @@ class Follower:
         for change in self.changes.poll():
             if change.kind == "key":
                 self.ring.forget(int(change.subject))
+            elif change.kind == "account":
+                self.ring.forget_account(int(change.subject))
             elif change.kind == "credits":
                 self.book.money_came(int(change.subject))
 

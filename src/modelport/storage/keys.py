@@ -5,15 +5,22 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from modelport.core.credits import Credits
-from modelport.core.pace import Pace
+from modelport.core.pace import pace_of
 from modelport.keys.key import DisconnectPolicy, Key, Limit, Scope, UnknownPrefix
 from modelport.keys.store import KeyTerms, NewKey
 from modelport.storage.changes import note_change
 from modelport.storage.database import Database
 from modelport.storage.ledger import spent_since
-from modelport.storage.tables import keys
+from modelport.storage.tables import accounts, keys
 
 _DEFAULT_ON_DISCONNECT: DisconnectPolicy = "drain_and_bill"
+_KEYS = select(
+    keys,
+    accounts.c.requests_per_minute.label("account_requests_per_minute"),
+    accounts.c.tokens_per_minute.label("account_tokens_per_minute"),
+    accounts.c.concurrent_calls.label("account_concurrent_calls"),
+).join_from(keys, accounts)
+"""Keys with what bounds all those of their account together."""
 
 
 class Keys:
@@ -38,23 +45,25 @@ class Keys:
         with self._database.write() as connection:
             if connection.scalar(select(keys.c.id).where(keys.c.prefix == new.prefix)) is not None:
                 return None
-            made = connection.execute(insert(keys).values(**values, **_columns(terms)).returning(*keys.c)).one()
-            note_change(connection, "key", str(made.id), at_ms)
-        return _key(made)
+            made: int = connection.execute(
+                insert(keys).values(**values, **_columns(terms)).returning(keys.c.id)
+            ).scalar_one()
+            note_change(connection, "key", str(made), at_ms)
+            return _key(connection.execute(_KEYS.where(keys.c.id == made)).one())
 
     def by_digest(self, digest: bytes) -> Key | None:
         """Return the key with that digest."""
         with self._database.read() as connection:
-            row = connection.execute(select(keys).where(keys.c.digest == digest, ~keys.c.is_deleted)).first()
+            row = connection.execute(_KEYS.where(keys.c.digest == digest, ~keys.c.is_deleted)).first()
         return None if row is None else _key(row)
 
     def of_account(self, account_id: int) -> list[Key]:
         """Return the account's keys that are not deleted, by creation time, then prefix."""
         with self._database.read() as connection:
             rows = connection.execute(
-                select(keys)
-                .where(keys.c.account_id == account_id, ~keys.c.is_deleted)
-                .order_by(keys.c.created_at_ms, keys.c.prefix)
+                _KEYS.where(keys.c.account_id == account_id, ~keys.c.is_deleted).order_by(
+                    keys.c.created_at_ms, keys.c.prefix
+                )
             ).all()
         return [_key(row) for row in rows]
 
@@ -79,16 +88,14 @@ class Keys:
     def _change(self, account_id: int, prefix: str, values: dict[str, Any], at_ms: int) -> Key:
         with self._database.write() as connection:
             key_id = _found(connection, account_id, prefix).id
-            row = connection.execute(
-                update(keys).where(keys.c.id == key_id).values(updated_at_ms=at_ms, **values).returning(*keys.c)
-            ).one()
+            connection.execute(update(keys).where(keys.c.id == key_id).values(updated_at_ms=at_ms, **values))
             note_change(connection, "key", str(key_id), at_ms)
-        return _key(row)
+            return _key(connection.execute(_KEYS.where(keys.c.id == key_id)).one())
 
 
 def _found(connection: Connection, account_id: int, prefix: str) -> Row[Any]:
     row = connection.execute(
-        select(keys).where(keys.c.account_id == account_id, keys.c.prefix == prefix, ~keys.c.is_deleted)
+        _KEYS.where(keys.c.account_id == account_id, keys.c.prefix == prefix, ~keys.c.is_deleted)
     ).first()
     if row is None:
         raise UnknownPrefix(f"no key of this account has the prefix '{prefix}': GET /v1/keys lists them")
@@ -123,5 +130,8 @@ def _key(row: Row[Any]) -> Key:
         models=None if row.models is None else frozenset(row.models),
         providers=None if row.providers is None else frozenset(row.providers),
         ip_ranges=None if row.ip_ranges is None else tuple(row.ip_ranges),
-        pace=Pace(row.requests_per_minute, row.tokens_per_minute, row.concurrent_calls),
+        pace=pace_of(row.requests_per_minute, row.tokens_per_minute, row.concurrent_calls),
+        account_pace=pace_of(
+            row.account_requests_per_minute, row.account_tokens_per_minute, row.account_concurrent_calls
+        ),
     )
