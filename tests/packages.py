@@ -17,6 +17,7 @@ COMMANDS = {
     "nginx": "nginx",
     "nodejs": "node",
     "npm": "npm",
+    "redis-server": "redis-server",
 }
 
 
