@@ -6,6 +6,7 @@ from modelport.api.v1.billing import BillingRoutes
 from modelport.api.v1.calls import CallRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
+from modelport.api.v1.metrics import MetricsRoutes
 from modelport.api.v1.models import ModelRoutes
 from modelport.api.v1.responses import ResponseRoutes
 
@@ -19,8 +20,10 @@ def all_routes(
     keys: KeyRoutes,
     billing: BillingRoutes,
     health: HealthRoutes,
+    metrics: MetricsRoutes | None = None,
 ) -> tuple[Route, ...]:
     """List every path with its methods; the names are lines of `access.ACCESS`."""
+    optional = () if metrics is None else (Route(("/metrics",), {"GET": ("metrics", metrics.show)}),)
     return (
         Route(("/",), {"GET": ("about", about.show)}),
         Route(inference("/chat/completions"), {"POST": ("chat", calls.chat)}),
@@ -55,4 +58,5 @@ def all_routes(
         Route(("/v2/billing/detail",), {"GET": ("billing.detail", billing.detail)}),
         Route(("/healthz",), {"GET": ("health", health.alive)}),
         Route(("/readyz",), {"GET": ("readiness", health.ready)}),
+        *optional,
     )
