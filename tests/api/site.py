@@ -22,6 +22,7 @@ from modelport.api.v1.calls import CallRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.models import ModelRoutes
+from modelport.api.v1.reports import Admit, ReportRoutes, admit_all
 from modelport.api.v1.responses import ResponseRoutes
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.compile import Facts
@@ -30,14 +31,18 @@ from modelport.core.credits import Credits
 from modelport.keys.issue import KeyHasher, KeyIssuer
 from modelport.keys.key import Key, Scope
 from modelport.keys.ring import KeyRing
+from modelport.reports.store import ReportStore
+from modelport.reports.transactions import Cursors
 from modelport.serving.exchange import CallRequest
 from modelport.serving.keeping import Keeping
 from modelport.serving.ports import Client
 from tests.keys.twin import TwinKeys
+from tests.twins.reports import TwinReports
 from tests.twins.responses import TwinResponses
 
 ACCOUNT = 7
 NOW_MS = 1_777_716_000_123
+CURSORS = Cursors([(1, b"a secret of the server, 32 bytes.")])
 REPLY = b'{"object":"chat.completion"}'
 CATALOGUE = Catalogue(
     Facts(
@@ -120,6 +125,8 @@ class Site:
     cors: Cors = field(default_factory=Cors)
     bodies: Bodies = field(default_factory=Bodies)
     kept: TwinResponses = field(default_factory=TwinResponses)
+    reports: ReportStore | None = None
+    admit_report: Admit = admit_all
     not_ready: str | None = None
     stale: str | None = None
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
@@ -162,6 +169,9 @@ class Site:
             models=ModelRoutes(lambda: CATALOGUE, lambda model: None, self.links, self.clock),
             keys=KeyRoutes(self.keys, self.issuer, self.ring, self.clock, run_at_once),
             billing=BillingRoutes(self.balances, Accounts(), self.clock, run_at_once),
+            reports=ReportRoutes(
+                self.reports or TwinReports(keys=self.keys), CURSORS, self.clock, run_at_once, self.admit_report
+            ),
             health=HealthRoutes(reason, lambda: self.stale),
         )
         return App(

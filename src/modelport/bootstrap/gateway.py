@@ -22,6 +22,7 @@ from modelport.api.v1.calls import CallRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.models import ModelRoutes
+from modelport.api.v1.reports import ReportRoutes
 from modelport.api.v1.responses import ResponseRoutes
 from modelport.bootstrap.background import Follower, Readiness, background, sweep, watch
 from modelport.bootstrap.catalogue import CatalogueInForce, load_catalogue, router_for
@@ -40,6 +41,7 @@ from modelport.settings import Settings
 from modelport.storage.changes import Changes
 from modelport.storage.folder import locked_folder
 from modelport.storage.ledger import Ledger, open_writer, reclaim_all
+from modelport.storage.reports import Reports
 from modelport.storage.responses import StoredResponses
 from modelport.upstream.dial import Tls
 from modelport.upstream.providers import Providers
@@ -116,6 +118,7 @@ def _app(
         ),
         keys=KeyRoutes(desk.keys, desk.issuer, ring, clock, asyncio.to_thread),
         billing=BillingRoutes(store, desk.accounts, clock, asyncio.to_thread),
+        reports=ReportRoutes(Reports(desk.database), desk.cursors, clock, asyncio.to_thread),
         health=HealthRoutes(Readiness(desk.database).reason, lambda: in_force.rejected),
     )
     return App(
