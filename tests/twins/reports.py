@@ -3,14 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sqlalchemy import delete, insert
+
 from modelport.core.credits import Credits
 from modelport.keys.key import UnknownPrefix
 from modelport.ledger.records import CallRecord, Entry, Receipt
 from modelport.operations.usage import Usage
 from modelport.reports.calls import CallFilter, CallPage, LoggedCall
+from modelport.reports.store import ReportStore
 from modelport.reports.transactions import Place, Transaction, TransactionFilter
 from modelport.reports.usage import Part, Spent, Window
+from modelport.storage.reports import Reports
+from modelport.storage.tables import horizons, requests
 from tests.keys.twin import TwinKeys
+from tests.twins.worlds import TwinWorld, World
 
 Row = tuple[CallRecord, Receipt]
 
@@ -98,3 +104,22 @@ def _seen(entry: Entry, account_id: int) -> Transaction | None:
     direction = "TOPUP" if entry.to_account == account_id else "CHARGE"
     amount = Credits(entry.credits)
     return Transaction(entry.id, entry.created_at_ms, direction, entry.kind, amount, entry.model, entry.reference_id)
+
+
+def reports_of(world: World) -> ReportStore:
+    """Open the reports of a world."""
+    if isinstance(world, TwinWorld):
+        return TwinReports(list(world.vault.requests.values()))
+    return Reports(world.database)  # type: ignore[attr-defined]
+
+
+def sweep(reports: ReportStore, before_ms: int) -> None:
+    """Forget the rows of calls before a moment, and note that; what they sum up to stays."""
+    if isinstance(reports, TwinReports):
+        reports.swept_ms = before_ms
+        return
+    assert isinstance(reports, Reports)
+    with reports.database.write() as connection:
+        connection.execute(delete(horizons))
+        connection.execute(insert(horizons).values(name="requests", at_ms=before_ms))
+        connection.execute(delete(requests).where(requests.c.created_at_ms < before_ms))

@@ -26,13 +26,13 @@ class Reports:
     """The `ReportStore` on a database."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
 
     def key_id(self, account_id: int, prefix: str) -> int:
         """Find a key of the account, deleted or not; raises `UnknownPrefix`."""
         found = None
         if prefix.isprintable():
-            with self._database.read() as connection:
+            with self.database.read() as connection:
                 query = select(keys.c.id).where(keys.c.account_id == account_id, keys.c.prefix == prefix)
                 found = connection.scalar(query)
         if found is None:
@@ -42,24 +42,24 @@ class Reports:
 
     def spent(self, key_id: int, window: Window) -> Spent:
         """Sum up what the calls of a key cost."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return usage.spent(connection, key_id, window)
 
     def used(self, key_id: int, windows: Sequence[Window]) -> list[Part]:
         """Sum up the calls of a key for each window, model and status that has any."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return usage.used(connection, key_id, windows)
 
     def calls(self, key_id: int, window: Window, wanted: CallFilter, offset: int, limit: int) -> CallPage:
         """Return calls of a key whose rows are still there, newest first."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return logs.page(connection, key_id, window, wanted, offset, limit)
 
     def transactions(
         self, account_id: int, wanted: TransactionFilter, after: Place | None, limit: int
     ) -> list[Transaction]:
         """Return what moved on an account, newest first."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             found = [
                 transaction
                 for source in _sources(account_id, wanted)

@@ -10,8 +10,8 @@ from modelport.reports.usage import Part, Spent, Window
 from modelport.storage.quarters import cut, swept_ms
 from modelport.storage.tables import requests, usage_rollups
 
-_QUARTERS_AT_ONCE = 96
-"""What is grouped in one go: small sorts are cheaper than one large."""
+_QUARTERS_AT_ONCE = 100
+"""What is grouped in one go, a day of 25 hours: small sorts are cheaper than one large."""
 _ROWS_AT_ONCE = 1000
 
 _sums = usage_rollups.c
@@ -71,7 +71,7 @@ def _of_quarters(connection: Connection, key_id: int, first: int, end: int) -> I
 
 def _of_rows(connection: Connection, key_id: int, edge: Window) -> Iterator[tuple[str, str, int, str]]:
     streamed = connection.execution_options(yield_per=_ROWS_AT_ONCE)
-    yield from streamed.execute(_EDGE, _bounds(key_id, edge)).tuples()
+    yield from streamed.execute(_EDGE, _bounds(key_id, edge))
 
 
 def _bounds(key_id: int, edge: Window) -> Mapping[str, int]:
