@@ -24,6 +24,7 @@ from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.metrics import MetricsRoutes
 from modelport.api.v1.models import ModelRoutes
+from modelport.api.v1.reports import Admit, ReportRoutes, admit_all
 from modelport.api.v1.responses import ResponseRoutes
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.compile import Facts
@@ -36,14 +37,18 @@ from modelport.keys.issue import KeyHasher, KeyIssuer
 from modelport.keys.key import Key, Scope
 from modelport.keys.ring import KeyRing
 from modelport.keys.store import NO_TERMS, KeyTerms
+from modelport.reports.store import ReportStore
+from modelport.reports.transactions import Cursors
 from modelport.serving.exchange import CallRequest
 from modelport.serving.keeping import Keeping
 from modelport.serving.ports import Client
 from tests.keys.twin import TwinKeys
+from tests.twins.reports import TwinReports
 from tests.twins.responses import TwinResponses
 
 ACCOUNT = 7
 NOW_MS = 1_777_716_000_123
+CURSORS = Cursors([(1, b"a secret of the server, 32 bytes.")])
 REPLY = b'{"object":"chat.completion"}'
 CATALOGUE = Catalogue(
     Facts(
@@ -137,6 +142,8 @@ class Site:
     kept: TwinResponses = field(default_factory=TwinResponses)
     counters: Counters = field(default_factory=Counters)
     metrics_token: str | None = "a token"
+    reports: ReportStore | None = None
+    admit_report: Admit = admit_all
     not_ready: str | None = None
     stale: str | None = None
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
@@ -187,6 +194,9 @@ class Site:
             models=ModelRoutes(lambda: CATALOGUE, lambda model: None, self.links, self.clock),
             keys=KeyRoutes(self.keys, self.issuer, self.ring, self.clock, run_at_once, lambda: CATALOGUE),
             billing=BillingRoutes(self.balances, Accounts(), self.clock, run_at_once),
+            reports=ReportRoutes(
+                self.reports or TwinReports(keys=self.keys), CURSORS, self.clock, run_at_once, self.admit_report
+            ),
             health=HealthRoutes(reason, lambda: self.stale),
             metrics=None if self.metrics_token is None else MetricsRoutes(self.counters, Secret(self.metrics_token)),
         )

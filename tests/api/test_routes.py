@@ -26,10 +26,6 @@ NOT_BUILT = [
     ("POST", "/v1/ocr"),
     ("POST", "/v1/moderations"),
     ("POST", "/v1/files"),
-    ("GET", "/v2/usage"),
-    ("GET", "/v2/usage/detail"),
-    ("GET", "/v2/logs"),
-    ("GET", "/v2/billing/transactions"),
     ("GET", "/models/metrics"),
     ("GET", "/docs-json"),
 ]

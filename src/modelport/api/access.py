@@ -6,7 +6,8 @@ from typing import Literal
 from modelport.core.networks import Address, is_within
 from modelport.keys.key import AddressNotAllowed, Key, KeyNotAllowed, Scope
 
-Audience = Literal["anyone", "regular", "management"]
+Audience = Literal["anyone", "regular", "management", "any_key"]
+"""Who is let in; `any_key` is whoever has a key, of either kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,10 @@ ACCESS: dict[str, Access] = {
     "billing.credits": Access("regular"),
     "billing.balance": Access("regular"),
     "billing.detail": Access("regular"),
+    "billing.transactions": Access("regular"),
+    "usage": Access("any_key"),
+    "usage.detail": Access("any_key"),
+    "logs": Access("any_key"),
 }
 
 
@@ -53,7 +58,7 @@ def check_access(access: Access, key: Key) -> None:
     """Raise `KeyNotAllowed` when the key is of the wrong kind or lacks the scope."""
     if access.audience == "anyone":
         return
-    if key.is_management != (access.audience == "management"):
+    if access.audience != "any_key" and key.is_management != (access.audience == "management"):
         raise KeyNotAllowed(_WRONG_KIND[access.audience])
     if access.scope is not None and key.scopes is not None and access.scope not in key.scopes:
         raise KeyNotAllowed(
@@ -68,7 +73,7 @@ def check_address(key: Key, address: Address | None) -> None:
 
 
 _WRONG_KIND = {
-    "regular": "a management key cannot be used here: it only manages keys; use a regular key",
+    "regular": "a management key cannot be used here: it manages keys and reads usage; use a regular key",
     "management": "a regular key cannot manage keys: use a management key "
     "(`modelport keys create --account NAME --management` makes one)",
 }

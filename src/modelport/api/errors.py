@@ -20,6 +20,8 @@ from modelport.keys.ring import KeysBusy
 from modelport.ledger import problems as money
 from modelport.limits import problems as limits
 from modelport.pricing.charge import UnpricedUsage
+from modelport.reports.days import UnknownZone
+from modelport.reports.transactions import InvalidCursor
 from modelport.routing import problems as routing
 from modelport.serving import ports
 from modelport.serving.exchange import CallerLeft
@@ -61,6 +63,9 @@ RULES: dict[type[Problem], Rule] = {
     http.MalformedRequest: Rule(400, "malformed_request"),
     http.MalformedBody: Rule(400, "malformed_body"),
     InvalidBody: Rule(400, "invalid_body"),
+    http.InvalidQuery: Rule(400, "invalid_query"),
+    InvalidCursor: Rule(400, "invalid_cursor"),
+    UnknownZone: Rule(400, "unknown_time_zone"),
     keys.MissingKey: Rule(401, "missing_api_key", text="{message}: make one at {keys_url}"),
     keys.UnknownKey: Rule(401, "invalid_api_key", text="{message}: make one at {keys_url}"),
     keys.DisabledKey: Rule(401, "disabled_api_key", text="{message}: enable it, or make another, at {keys_url}"),
@@ -237,11 +242,20 @@ UNEXPECTED_REFUSAL = Refusal(500, _UNEXPECTED.code, "gateway", UNEXPECTED)
 
 
 def _param(problem: Problem) -> str | None:
-    if isinstance(problem, InvalidBody | GrantsTooMuch):
+    if isinstance(problem, InvalidBody | http.InvalidQuery | GrantsTooMuch):
         return problem.param
-    if isinstance(problem, UnknownModel | RetiredModel | keys.ModelNotAllowed):
-        return "model"
-    return "provider" if isinstance(problem, routing.UnknownProvider | keys.ProviderNotAllowed) else None
+    return next((param for kind, param in _PARAMS.items() if isinstance(problem, kind)), None)
+
+
+_PARAMS: dict[type[Problem], str] = {
+    UnknownModel: "model",
+    RetiredModel: "model",
+    keys.ModelNotAllowed: "model",
+    routing.UnknownProvider: "provider",
+    keys.ProviderNotAllowed: "provider",
+    InvalidCursor: "cursor",
+    UnknownZone: "tz",
+}
 
 
 def _retry_after_s(problem: Problem, status: int) -> int | None:

@@ -136,10 +136,6 @@ NOT_BUILT: Mapping[str, str] = {
 }
 """First segments of documented inference routes that this version does not have, and what to use instead."""
 NOT_BUILT_EXACT: Mapping[str, str] = {
-    "/v2/usage": "use GET /v1/key for this month's spend",
-    "/v2/usage/detail": "use GET /v1/key for this month's spend",
-    "/v2/logs": "use the `x-inference-id` and cost headers of each answer",
-    "/v2/billing/transactions": "use GET /v2/billing for the balance",
     "/docs-json": "use GET /v1/models",
     "/models/metrics": "use GET /v1/models",
     "/v1/models/metrics": "use GET /v1/models",

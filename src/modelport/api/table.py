@@ -8,6 +8,7 @@ from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.metrics import MetricsRoutes
 from modelport.api.v1.models import ModelRoutes
+from modelport.api.v1.reports import ReportRoutes
 from modelport.api.v1.responses import ResponseRoutes
 
 
@@ -19,6 +20,7 @@ def all_routes(
     models: ModelRoutes,
     keys: KeyRoutes,
     billing: BillingRoutes,
+    reports: ReportRoutes,
     health: HealthRoutes,
     metrics: MetricsRoutes | None = None,
 ) -> tuple[Route, ...]:
@@ -56,7 +58,18 @@ def all_routes(
         Route(("/v1/billing/balance", "/billing/balance"), {"GET": ("billing.credits", billing.credits)}),
         Route(("/v2/billing",), {"GET": ("billing.balance", billing.usd)}),
         Route(("/v2/billing/detail",), {"GET": ("billing.detail", billing.detail)}),
+        *report_routes(reports),
         Route(("/healthz",), {"GET": ("health", health.alive)}),
         Route(("/readyz",), {"GET": ("readiness", health.ready)}),
         *optional,
+    )
+
+
+def report_routes(reports: ReportRoutes) -> tuple[Route, ...]:
+    """List the paths of reports."""
+    return (
+        Route(("/v2/billing/transactions",), {"GET": ("billing.transactions", reports.transactions)}),
+        Route(("/v2/usage",), {"GET": ("usage", reports.usage)}),
+        Route(("/v2/usage/detail",), {"GET": ("usage.detail", reports.detail)}),
+        Route(("/v2/logs",), {"GET": ("logs", reports.logs)}),
     )

@@ -25,6 +25,7 @@ from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.metrics import MetricsRoutes
 from modelport.api.v1.models import ModelRoutes
+from modelport.api.v1.reports import ReportRoutes
 from modelport.api.v1.responses import ResponseRoutes
 from modelport.bootstrap.background import Follower, Readiness, background, sweep, watch
 from modelport.bootstrap.catalogue import CatalogueInForce, load_catalogue, router_for
@@ -48,6 +49,7 @@ from modelport.settings import Settings
 from modelport.storage.changes import open_changes
 from modelport.storage.folder import locked_folder
 from modelport.storage.ledger import Ledger, reclaim_all
+from modelport.storage.reports import Reports
 from modelport.storage.responses import StoredResponses
 from modelport.storage.writer import Writer
 from modelport.upstream.dial import Tls
@@ -132,6 +134,7 @@ def _app(
         ),
         keys=KeyRoutes(desk.keys, desk.issuer, ring, clock, asyncio.to_thread, lambda: in_force.catalogue),
         billing=BillingRoutes(store, desk.accounts, clock, asyncio.to_thread),
+        reports=ReportRoutes(Reports(desk.database), desk.cursors, clock, asyncio.to_thread, calls.pacing.admit_report),
         health=HealthRoutes(Readiness(desk.database).reason, lambda: in_force.rejected),
         metrics=None if token is None else MetricsRoutes(counters, token),
     )

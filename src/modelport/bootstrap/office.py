@@ -10,6 +10,7 @@ from pathlib import Path
 from modelport.core.credits import Credits
 from modelport.core.errors import Problem
 from modelport.keys.issue import KeyHasher, KeyIssuer
+from modelport.reports.transactions import Cursors
 from modelport.settings import Settings, SettingsInvalid
 from modelport.storage.accounts import Accounts
 from modelport.storage.database import Database, sqlite_url
@@ -28,6 +29,7 @@ class Office:
     accounts: Accounts
     keys: Keys
     issuer: KeyIssuer
+    cursors: Cursors
 
     def now_ms(self) -> int:
         """Tell the time on the database's clock."""
@@ -99,6 +101,6 @@ def office(settings: Settings) -> Generator[Office]:
     try:
         keys = Keys(database)
         hasher = KeyHasher(server)
-        yield Office(database, Accounts(database), keys, KeyIssuer(keys, hasher))
+        yield Office(database, Accounts(database), keys, KeyIssuer(keys, hasher), Cursors(server))
     finally:
         database.close()
