@@ -41,7 +41,7 @@ class RedisServer:
         )
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            if "Ready to accept connections" in line:
+            if "ready to accept connections" in line.lower():
                 return
         raise AssertionError("redis-server did not start")
 
