@@ -37,7 +37,10 @@ class RedisServer:
         """Start it, empty, and return once it takes connections."""
         settings = ("--port", "0", "--unixsocket", str(self._socket), "--dir", str(self._folder))
         self._process = subprocess.Popen(
-            ["redis-server", *settings, "--save", "", "--appendonly", "no"], stdout=subprocess.PIPE, text=True
+            ["redis-server", *settings, "--save", "", "--appendonly", "no"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
         assert self._process.stdout is not None
         for line in self._process.stdout:
