@@ -1,5 +1,6 @@
 """The store of limits that processes share, in memory: it can be out of reach."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -19,6 +20,8 @@ class TwinLimits:
     known: dict[str, str] = field(default_factory=dict)
     """The calls that were told with the last beat."""
     has_left: bool = False
+    is_asked: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set with each question."""
 
     def __post_init__(self) -> None:
         self.start()
@@ -29,23 +32,25 @@ class TwinLimits:
         self.is_down = False
 
     async def take(self, takes: Sequence[Take], permit: str) -> Grant | Refusal:
-        self._ask()
+        await self._ask()
         return await self._limits.take(takes, permit)
 
     async def end(self, grant: Grant, tokens: int) -> None:
-        self._ask()
+        await self._ask()
         await self._limits.end(grant, tokens)
 
     async def beat(self, open_calls: Sequence[tuple[str, str]], *, is_back: bool) -> int:
-        self._ask()
+        await self._ask()
         self.known = {permit: subject for subject, permit in open_calls}
         return self.processes
 
     async def leave(self) -> None:
-        self._ask()
+        await self._ask()
         self.has_left = True
 
-    def _ask(self) -> None:
+    async def _ask(self) -> None:
         self.asked += 1
+        self.is_asked.set()
+        await asyncio.sleep(0)
         if self.is_down:
             raise LimitsUnavailable("connection refused")
