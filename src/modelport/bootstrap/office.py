@@ -13,7 +13,9 @@ from modelport.keys.issue import KeyHasher, KeyIssuer
 from modelport.settings import Settings
 from modelport.storage.accounts import Accounts
 from modelport.storage.database import Database, sqlite_url
+from modelport.storage.folder import locked_folder
 from modelport.storage.keys import Keys
+from modelport.storage.ledger import reclaim_all
 from modelport.storage.migrate import migrate
 from modelport.storage.moves import balance_of as stored_balance
 from modelport.storage.moves import top_up
@@ -82,3 +84,17 @@ def office(settings: Settings) -> Generator[Office]:
         yield Office(database, Accounts(database), keys, KeyIssuer(keys, hasher))
     finally:
         database.close()
+
+
+@contextlib.contextmanager
+def held_office(settings: Settings) -> Generator[tuple[Office, int]]:
+    """Open the data folder for a server, which holds it alone, and end the slices of those that held it before.
+
+    Yields with it the descriptor that holds the folder. Raises `FolderUnusable`, `FolderInUse`, `MigrationFailed`.
+    """
+    with contextlib.ExitStack() as stack:
+        with usable_folder(settings.data_dir):
+            lock = stack.enter_context(locked_folder(settings.data_dir))
+        desk = stack.enter_context(office(settings))
+        reclaim_all(desk.database)
+        yield desk, lock
