@@ -6,7 +6,7 @@ import logging
 import secrets
 import socket
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -37,8 +37,9 @@ from modelport.storage.owners import end_slices_of
 
 _log = logging.getLogger(__name__)
 
-_FORCED_END_S = 15.0
+FORCED_END_S = 15.0
 """How long a worker may take to close what it has open once no call holds it up."""
+OWN_COMMAND = (sys.executable, "-P", "-m", "modelport.bootstrap.worker")
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 10.0
 _LIVED_S = 10.0
@@ -73,15 +74,15 @@ class Worker:
                 self.is_ready = True
                 ready(self)
 
-    async def obey(self, stop: asyncio.Event, force: asyncio.Event, drain_s: float) -> None:
-        """Pass on that it has to stop, and end it if it does not."""
+    async def drive(self, stop: asyncio.Event, force: asyncio.Event, drain_s: float, forced_end_s: float) -> None:
+        """Tell it when it has to stop, and kill it if it does not."""
         await stop.wait()
         self.channel.send(Stop())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(drain_s):
                 await force.wait()
         self.channel.send(Force())
-        await asyncio.sleep(_FORCED_END_S)
+        await asyncio.sleep(forced_end_s)
         _log.error("worker %d (process %d) does not stop and is killed", self.number, self.process.pid)
         self.process.kill()
 
@@ -96,14 +97,25 @@ class Supervisor:
     """Keeps as many workers as the settings say."""
 
     def __init__(
-        self, settings: Settings, database: Database, engines: Engines, lock: int, host: str, port: int
+        self,
+        settings: Settings,
+        database: Database,
+        engines: Engines,
+        lock: int,
+        address: tuple[str, int],
+        *,
+        command: Sequence[str] = OWN_COMMAND,
+        forced_end_s: float = FORCED_END_S,
     ) -> None:
+        """Prepare to serve an address; workers are started with a command, and with the lock of the data folder."""
         self._settings = settings
         self._packed = msgspec.Raw(packed(settings))
         self._database = database
         self._engines = engines
         self._lock = lock
-        self._address = host, port
+        self._address = address
+        self._command = tuple(command)
+        self._forced_end_s = forced_end_s
         self._stop = asyncio.Event()
         self._force = asyncio.Event()
         self._starting = set(range(1, settings.server.workers + 1))
@@ -161,7 +173,7 @@ class Supervisor:
         drain_s = self._settings.server.drain_s
         tasks = [
             asyncio.create_task(worker.heed(self._is_ready)),
-            asyncio.create_task(worker.obey(self._stop, self._force, drain_s)),
+            asyncio.create_task(worker.drive(self._stop, self._force, drain_s, self._forced_end_s)),
         ]
         try:
             yield worker
@@ -181,7 +193,7 @@ class Supervisor:
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "modelport.bootstrap.worker"),
+                *self._command,
                 stdin=theirs.fileno(),
                 pass_fds=(self._lock,),  # held until the last of us has gone, whoever dies first
                 start_new_session=True,  # Ctrl-C is for the supervisor, which tells all of them
@@ -220,9 +232,9 @@ async def supervise(settings: Settings, greet: Callable[[str], None]) -> None:
 
     Raises `CannotListen`, `WorkerFailed`, and as `gateway` does.
     """
-    with held_office(settings) as (desk, lock), reserved(settings.host, settings.port) as (host, port):
+    with held_office(settings) as (desk, lock), reserved(settings.host, settings.port) as listening:
         load_catalogue(settings)  # compiles it for all, and says once what is wrong with it
         async with engines_of(settings) as engines:
             if settings.engine.preload:
                 await engines.preload(settings.engine.default_model)
-            await Supervisor(settings, desk.database, engines, lock, host, port).run(greet)
+            await Supervisor(settings, desk.database, engines, lock, listening).run(greet)
