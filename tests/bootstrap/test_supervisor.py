@@ -19,8 +19,10 @@ from modelport.bootstrap.office import held_office
 from modelport.bootstrap.parts import engines_of
 from modelport.bootstrap.supervisor import Supervisor, WorkerFailed
 from modelport.core.credits import Credits
+from modelport.ledger.store import Fund
 from modelport.settings import Settings
-from modelport.storage.ledger import Ledger, open_writer
+from modelport.storage.ledger import Ledger
+from modelport.storage.writer import Writer
 
 WORKERS = 2
 
@@ -56,10 +58,10 @@ async def on_stage(folder: Path, mode: str) -> AsyncGenerator[Stage]:
     command = (sys.executable, str(Path(__file__).with_name("scripted.py")), str(folder), mode)
     with held_office(settings) as (desk, lock), reserved("127.0.0.1", 0) as listening:
         account = desk.accounts.create("spender", "", Credits(1000), desk.now_ms()).id
-        async with engines_of(settings) as engines, open_writer(desk.database) as writer:
+        async with engines_of(settings) as engines, Writer(desk.database) as writer:
 
             def borrow(owner: str) -> "asyncio.Future[object]":
-                lend = Ledger(desk.database, writer, owner).borrow(account, Credits(1), Credits(1000))
+                lend = Ledger(desk.database, writer, owner).borrow(Fund(account), Credits(1), Credits(1000))
                 return asyncio.ensure_future(lend)
 
             supervisor = Supervisor(
