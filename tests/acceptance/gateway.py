@@ -184,9 +184,14 @@ class Gateway:
         return self._ended()
 
     def kill9(self) -> int:
-        """End it at once, without a chance to clean up."""
-        self._running().kill()
+        """End it at once, without a chance to clean up; returns once what it had started has ended too."""
+        self.kill_process()
         return self._ended()
+
+    def kill_process(self) -> None:
+        """End its own process at once, whatever becomes of those that it had started."""
+        self._running().kill()
+        self._running().wait(STOP_WITHIN_S)
 
     def _ended(self) -> int:
         status = self._running().wait(STOP_WITHIN_S)

@@ -6,9 +6,10 @@ import logging
 import os
 import resource
 import signal
+import socket
 import threading
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -75,10 +76,10 @@ class Listener:
     _one_closed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _server: asyncio.Server | None = field(default=None, init=False)
 
-    async def open(self, host: str, port: int) -> tuple[str, int]:
+    async def open(self, host: str, port: int, *, is_shared: bool = False) -> tuple[str, int]:
         """Listen; returns the address, with the port that the system chose where 0 was asked for.
 
-        Raises `CannotListen`.
+        Several processes may listen where each says that it is shared. Raises `CannotListen`.
         """
         loop = asyncio.get_running_loop()
         config = Config(
@@ -100,7 +101,9 @@ class Listener:
             return HttpProtocol(config, self.state, self.limits, render, self._one_closed.set, loop, self._date)
 
         try:
-            self._server = await loop.create_server(connection, host, port, backlog=BACKLOG)
+            self._server = await loop.create_server(
+                connection, host, port, backlog=BACKLOG, reuse_port=is_shared or None
+            )
         except (OSError, OverflowError) as error:
             raise CannotListen(host, port, error) from error
         address = self._server.sockets[0].getsockname()
@@ -158,7 +161,7 @@ class Listener:
 
 
 @contextlib.contextmanager
-def _signals(stop: asyncio.Event, force: asyncio.Event):
+def heeding_signals(stop: asyncio.Event, force: asyncio.Event) -> Generator[None]:
     """Have SIGTERM and SIGINT stop the server, and a second one force it."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -177,6 +180,40 @@ def _signals(stop: asyncio.Event, force: asyncio.Event):
             loop.remove_signal_handler(number)
 
 
+@contextlib.contextmanager
+def reserved(host: str, port: int) -> Generator[tuple[str, int]]:
+    """Keep an address for processes that listen on it as shared; yields it, with the port that the system chose for 0.
+
+    Raises `CannotListen`, also where something listens there that would share it.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            for family, kind, protocol, _, (name, _, *more) in found:
+                if port:
+                    with _bound(family, kind, protocol, (name, port, *more), is_shared=False):
+                        pass  # free of everybody
+                one = stack.enter_context(_bound(family, kind, protocol, (name, port, *more), is_shared=True))
+                port = int(one.getsockname()[1])
+        except (OSError, OverflowError) as error:
+            raise CannotListen(host, port, error) from error
+        yield host, port
+
+
+@contextlib.contextmanager
+def _bound(
+    family: int, kind: int, protocol: int, address: tuple[object, ...], *, is_shared: bool
+) -> Generator[socket.socket]:
+    with socket.socket(family, kind, protocol) as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_shared:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        one.bind(address)
+        yield one
+
+
 @contextlib.asynccontextmanager
 async def listening(
     application: Served,
@@ -186,10 +223,11 @@ async def listening(
     limits: Limits | None = None,
     drain_s: float = 30.0,
     force: asyncio.Event | None = None,
+    is_shared: bool = False,
 ) -> AsyncGenerator[tuple[str, int]]:
     """Serve while the context is open; yields the address."""
     listener = Listener(application, limits or Limits())
-    address = await listener.open(host, port)
+    address = await listener.open(host, port, is_shared=is_shared)
     sweeping = asyncio.create_task(listener.sweep())
     try:
         yield address
@@ -212,7 +250,7 @@ async def serve(
     """Serve until `stop`, SIGTERM or SIGINT; a second signal forces the end. Raises `CannotListen`."""
     raise_file_limit()
     force = asyncio.Event()
-    with _signals(stop, force):
+    with heeding_signals(stop, force):
         async with listening(application, host, port, limits=limits, drain_s=drain_s, force=force) as address:
             if on_started is not None:
                 told = on_started(*address)

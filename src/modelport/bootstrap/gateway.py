@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import gc
+import logging
 import random
 import secrets
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from decimal import Decimal
 
 from modelport.api.app import App
@@ -30,12 +32,13 @@ from modelport.api.v1.responses import ResponseRoutes
 from modelport.bootstrap.background import Follower, Readiness, background, sweep, watch
 from modelport.bootstrap.catalogue import CatalogueInForce, load_catalogue, router_for
 from modelport.bootstrap.limits import limiter_of
-from modelport.bootstrap.office import Office, office, usable_folder
+from modelport.bootstrap.office import Office, held_office, office
 from modelport.bootstrap.parts import engines_of, is_loopback, networks, proxies, secrets_of
 from modelport.core.clock import Clock, SystemClock
 from modelport.core.counters import Counters
 from modelport.core.credits import from_usd
 from modelport.core.ids import IdSource
+from modelport.engines.supervisor import Engines
 from modelport.keys.ring import KeyRing
 from modelport.ledger.book import Book
 from modelport.ledger.counted import CountedLedger
@@ -47,36 +50,47 @@ from modelport.serving.keeping import Keeping
 from modelport.serving.pacing import Pacing
 from modelport.settings import Settings
 from modelport.storage.changes import open_changes
-from modelport.storage.folder import locked_folder
-from modelport.storage.ledger import Ledger, reclaim_all
+from modelport.storage.ledger import Ledger
 from modelport.storage.reports import Reports
 from modelport.storage.responses import StoredResponses
 from modelport.storage.writer import Writer
 from modelport.upstream.dial import Tls
-from modelport.upstream.providers import Providers
+from modelport.upstream.providers import EngineSockets, Providers
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The place of a gateway among those that a supervisor started; it holds the data folder for all of them."""
+
+    number: int
+    owner: str
+    """The name under which it borrows money."""
+    engines: EngineSockets
+    """Those that all of them share."""
 
 
 @contextlib.asynccontextmanager
-async def gateway(settings: Settings) -> AsyncGenerator[App]:
-    """Build the gateway over its data folder, which it holds alone; on the way out everything is closed and returned.
+async def gateway(settings: Settings, member: Membership | None = None) -> AsyncGenerator[App]:
+    """Build the gateway over its data folder; on the way out everything is closed and returned.
 
-    Raises `FolderUnusable`, `FolderInUse`, `MigrationFailed`, `CatalogueInvalid`, `SettingsInvalid`.
+    It holds the folder alone unless it is a member of several. Raises `FolderUnusable`, `FolderInUse`,
+    `MigrationFailed`, `CatalogueInvalid`, `SettingsInvalid`.
     """
     async with AsyncExitStack() as stack:
-        with usable_folder(settings.data_dir):
-            stack.enter_context(locked_folder(settings.data_dir))
-        desk = stack.enter_context(office(settings))
-        if not desk.database.is_shared:
-            reclaim_all(desk.database)
+        if member is None:
+            desk, _ = stack.enter_context(held_office(settings))
+        else:
+            desk = stack.enter_context(office(settings))
         catalogue = load_catalogue(settings)
         in_force = CatalogueInForce(settings, catalogue, router_for(catalogue))
         clock, counters = SystemClock(), Counters()
         writer = await stack.enter_async_context(Writer(desk.database, retry_s=settings.storage.retry_s))
+        owner = secrets.token_hex(8) if member is None else member.owner
         free_per_hour = from_usd(Decimal(settings.money.free_usd_per_hour))
-        store = Ledger(desk.database, writer, secrets.token_hex(8), free_per_hour=free_per_hour)
+        store = Ledger(desk.database, writer, owner, free_per_hour=free_per_hour)
         book = await stack.enter_async_context(Book(CountedLedger(store, counters), clock, settings.money.hold_wait_s))
         limiter = await stack.enter_async_context(limiter_of(settings, clock, counters))
-        engines = await stack.enter_async_context(engines_of(settings))
+        engines = await stack.enter_async_context(engines_of(settings)) if member is None else member.engines
         providers = Providers(
             secrets_of(catalogue), engines=engines, proxies=proxies(settings), tls=Tls(settings.egress.ca_file)
         )
@@ -88,7 +102,7 @@ async def gateway(settings: Settings) -> AsyncGenerator[App]:
         await stack.enter_async_context(background(follower.follow(), watch(in_force, providers)))
         keeping = Keeping(StoredResponses(desk.database), settings.storage.response_days, asyncio.to_thread)
         await stack.enter_async_context(background(sweep(keeping, clock)))
-        if settings.engine.preload:
+        if settings.engine.preload and isinstance(engines, Engines):
             await engines.preload(settings.engine.default_model)
         new_id = IdSource()
         calls = ServeCalls(
@@ -105,7 +119,7 @@ async def gateway(settings: Settings) -> AsyncGenerator[App]:
             code_of=code_of,
             drain_s=settings.money.drain_s,
         )
-        yield _app(settings, desk, ring, store, in_force, calls, keeping, clock, counters)
+        yield _app(settings, desk, ring, store, in_force, calls, keeping, clock, counters, member and member.number)
 
 
 def _app(
@@ -118,6 +132,7 @@ def _app(
     keeping: Keeping,
     clock: Clock,
     counters: Counters,
+    number: int | None,
 ) -> App:
     token = settings.server.metrics_token
     trusted = networks(settings.trusted_proxies)
@@ -135,7 +150,7 @@ def _app(
         keys=KeyRoutes(desk.keys, desk.issuer, ring, clock, asyncio.to_thread, lambda: in_force.catalogue),
         billing=BillingRoutes(store, desk.accounts, clock, asyncio.to_thread),
         reports=ReportRoutes(Reports(desk.database), desk.cursors, clock, asyncio.to_thread, calls.pacing.admit_report),
-        health=HealthRoutes(Readiness(desk.database).reason, lambda: in_force.rejected),
+        health=HealthRoutes(Readiness(desk.database).reason, lambda: in_force.rejected, number),
         metrics=None if token is None else MetricsRoutes(counters, token),
     )
     return App(
@@ -150,7 +165,16 @@ def _app(
     )
 
 
-def _calm_collector() -> None:
+def write_log(settings: Settings, number: int | None = None) -> None:
+    """Have what happens written to standard error, with the worker that it happened in."""
+    who = "" if number is None else f"worker {number}: "
+    logging.basicConfig(
+        level=settings.log_level.upper(), format=f"%(asctime)s %(levelname)s {who}%(name)s: %(message)s"
+    )
+    logging.getLogger("alembic").setLevel(max(logging.WARNING, logging.getLogger().level))
+
+
+def calm_collector() -> None:
     """Have the cycle collector leave alone what was made at start, and look less often at what calls leave behind.
 
     Hardly any of it is in cycles, and looking took a tenth of the CPU of a call; `make soak` shows that memory is flat.
@@ -159,21 +183,30 @@ def _calm_collector() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
+def limits(settings: Settings) -> Limits:
+    """Return what connections are kept to."""
+    server = settings.server
+    return Limits(
+        header_s=server.header_timeout_s,
+        body_idle_s=server.body_timeout_s,
+        body_s=server.body_total_s,
+        write_stall_s=server.write_stall_s,
+        keep_alive_s=server.keep_alive_s,
+    )
+
+
+def address(host: str, port: int) -> str:
+    """Write where something listens as a URL."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 async def run(settings: Settings, greet: Callable[[str], None]) -> None:
     """Serve until a signal; `greet` is told the address that is listened on. Raises `CannotListen` and as `gateway`."""
     async with gateway(settings) as app:
-        _calm_collector()
-        limits = Limits(
-            header_s=settings.server.header_timeout_s,
-            body_idle_s=settings.server.body_timeout_s,
-            body_s=settings.server.body_total_s,
-            write_stall_s=settings.server.write_stall_s,
-            keep_alive_s=settings.server.keep_alive_s,
-        )
+        calm_collector()
 
         def started(host: str, port: int) -> None:
-            shown = f"[{host}]" if ":" in host else host
-            greet(f"http://{shown}:{port}")
+            greet(address(host, port))
 
         await serve(
             app,
@@ -181,6 +214,6 @@ async def run(settings: Settings, greet: Callable[[str], None]) -> None:
             settings.port,
             stop=asyncio.Event(),
             on_started=started,
-            limits=limits,
+            limits=limits(settings),
             drain_s=settings.server.drain_s,
         )

@@ -14,7 +14,9 @@ from modelport.reports.transactions import Cursors
 from modelport.settings import Settings, SettingsInvalid
 from modelport.storage.accounts import Accounts
 from modelport.storage.database import Database, sqlite_url
+from modelport.storage.folder import locked_folder
 from modelport.storage.keys import Keys
+from modelport.storage.ledger import reclaim_all
 from modelport.storage.migrate import migrate
 from modelport.storage.moves import balance_of as stored_balance
 from modelport.storage.moves import top_up
@@ -104,3 +106,18 @@ def office(settings: Settings) -> Generator[Office]:
         yield Office(database, Accounts(database), keys, KeyIssuer(keys, hasher), Cursors(server))
     finally:
         database.close()
+
+
+@contextlib.contextmanager
+def held_office(settings: Settings) -> Generator[tuple[Office, int]]:
+    """Open the data folder for a server, which holds it alone, and end the slices of those that held it before.
+
+    Yields with it the descriptor that holds the folder. Raises `FolderUnusable`, `FolderInUse`, `MigrationFailed`.
+    """
+    with contextlib.ExitStack() as stack:
+        with usable_folder(settings.data_dir):
+            lock = stack.enter_context(locked_folder(settings.data_dir))
+        desk = stack.enter_context(office(settings))
+        if not desk.database.is_shared:  # elsewhere other machines may be using theirs: those of the dead lapse
+            reclaim_all(desk.database)
+        yield desk, lock

@@ -1,17 +1,16 @@
 """`modelport serve`: start the gateway."""
 
 import asyncio
-import logging
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 import click
 import msgspec
 
 from modelport.bootstrap.catalogue import load_catalogue
-from modelport.bootstrap.gateway import run
+from modelport.bootstrap.gateway import run, write_log
 from modelport.bootstrap.office import office, usable_folder
 from modelport.bootstrap.parts import weights_store
 from modelport.cli.accounts import USD
@@ -31,21 +30,34 @@ EMBEDDINGS_MODEL = "all-minilm-l6-v2"
 @click.command()
 @click.option("--host", default=None, help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port; 0 picks a free one.  [default: 8080]")
+@click.option("--workers", type=click.IntRange(1), default=None, help="Processes that serve.  [default: 1]")
 @click.option("--preload", is_flag=True, help="Load the default local model at start, not on its first call.")
 @click.option("--first-run", is_flag=True, help="Fetch the local models and make an account with keys, where missing.")
 @click.pass_obj
-def serve(settings: Settings, host: str | None, port: int | None, preload: bool, first_run: bool) -> None:
+def serve(
+    settings: Settings, host: str | None, port: int | None, workers: int | None, preload: bool, first_run: bool
+) -> None:
     """Start the gateway. Ctrl-C lets calls in flight end, then stops."""
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(max(logging.WARNING, logging.getLogger().level))
+    write_log(settings)
     if preload:
         settings = msgspec.structs.replace(settings, engine=msgspec.structs.replace(settings.engine, preload=True))
-    settings = msgspec.structs.replace(settings, host=host or settings.host, port=_or(port, settings.port))
+    server = msgspec.structs.replace(settings.server, workers=_or(workers, settings.server.workers))
+    settings = msgspec.structs.replace(
+        settings, host=host or settings.host, port=_or(port, settings.port), server=server
+    )
     for variable in unknown_variables():
         click.echo(f"Warning: {variable} is no setting and does nothing: see docs/configuration.md", err=True)
     greeting = _prepare(settings) if first_run else _short_greeting(settings)
     with asyncio.Runner(loop_factory=_event_loop()) as runner:
-        runner.run(run(settings, greeting))
+        runner.run(_serving(settings, greeting))
+
+
+def _serving(settings: Settings, greet: Callable[[str], None]) -> Coroutine[object, object, None]:
+    if settings.server.workers == 1:
+        return run(settings, greet)
+    from modelport.bootstrap.supervisor import supervise
+
+    return supervise(settings, greet)
 
 
 def _or(given: int | None, default: int) -> int:

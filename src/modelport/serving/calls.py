@@ -81,7 +81,7 @@ class ServeCalls:
             if request.memory is not None:
                 call = await request.memory.recall(call, key, notes.created_at_ms)
             plan = self._plan(call, notes)
-            estimate = self.estimator.before(call, plan.model, plan.offers)
+            estimate = self.estimator.before(call, key.id, plan.model, plan.offers)
             if key.pace is FREE_PACE and key.account_pace is FREE_PACE:
                 await self._pay(call, plan, estimate, notes, client)
             else:
@@ -207,7 +207,7 @@ class ServeCalls:
         if (unpriced := notes.unpriced(usage)) is not None:
             await hold.settle(notes.cut(usage, self.code_of(unpriced), self.status_of(unpriced)))
             raise CallFailed(unpriced, notes.inference_id)
-        receipt = await self._settle(hold, notes, usage)
+        receipt = await self._settle(call, hold, notes, usage)
         cost = (
             (b"x-aimlapi-credits-used", b"%d" % receipt.charged),
             (b"x-aimlapi-usd-spent", usd_text(receipt.charged, 9).encode()),
@@ -235,7 +235,7 @@ class ServeCalls:
             await client.fail(problem, passage.failing)
             return
         try:
-            receipt = await self._settle(covered.hold, notes, usage)
+            receipt = await self._settle(call, covered.hold, notes, usage)
         except Problem as unsettled:
             await client.fail(unsettled, passage.failing)
             return
@@ -263,10 +263,11 @@ class ServeCalls:
             await memory.keep(call, notes.key, notes.created_at_ms, final)
         await client.finish(last)
 
-    async def _settle(self, hold: Hold, notes: Notes, usage: Usage) -> Receipt:
+    async def _settle(self, call: ChatCall, hold: Hold, notes: Notes, usage: Usage) -> Receipt:
         receipt = await hold.settle(notes.succeeded(usage))
         if notes.model is not None:
-            self.estimator.learn(notes.model, usage, fell_short=receipt.billing_status == "short")
+            fell_short = receipt.billing_status == "short"
+            self.estimator.learn(call, notes.key.id, notes.model, usage, fell_short=fell_short)
         return receipt
 
     async def _settle_left(self, call: ChatCall, success: Success | None, hold: Hold, notes: Notes, plan: Plan) -> None:

@@ -12,6 +12,7 @@ from modelport.core.credits import Credits
 from modelport.operations.chat import ChatCall
 from modelport.operations.usage import Usage
 from modelport.pricing.charge import UnpricedUsage, scaled
+from modelport.serving.outputs import OF_A_MODEL, Habits, Outputs
 
 BYTES_PER_TOKEN_HELD = 3
 """Text is rarely denser than this, so a hold on bytes / 3 tokens seldom falls short."""
@@ -20,6 +21,7 @@ BYTES_PER_TOKEN_GUESSED = 4
 TOKENS_PER_ATTACHMENT = 2048
 TOKENS_OF_TEMPLATE = 8
 FIRST_GUESS_OUTPUT = 1024
+"""What an answer is taken to have while too few answers of its model are known."""
 ASSUMED_MOST_OUTPUT = 4096
 """The longest answer that is reckoned with where the catalogue does not know the model's limit. It must not exceed the
 limits that such models really have: a bound above its limit is refused by many a provider."""
@@ -27,23 +29,27 @@ STREAM_START_OUTPUT = 4096
 """What a stream holds at most before it begins: its hold grows with it, so that it need not keep others waiting."""
 _DECAY = 0.98
 _MOST_CAUTION = 8.0
-_LEAST_OUTPUT = 256.0
+_LEAST_OUTPUT = 64
+_MARGIN = 4
+"""A hold is larger by this fraction than what answers lately had."""
 Offers = tuple[tuple[Offer, Rates], ...]
 
 _INPUTS = ("input", "cached_write")
+_ATTACHED = ("input", "cached_write", "audio_input", "image_input")
 _OUTPUTS = ("output", "reasoning")
+_ALL = (_INPUTS, _ATTACHED, _OUTPUTS)
 
 
 class Estimate(Struct, frozen=True):
     """What a call would use at most, as far as can be told, and what that costs at the dearest rates of its plan."""
 
     input_tokens: int
+    attached_tokens: int
+    """Those of the input that are no text."""
     output_tokens: int
     """Over all choices."""
     choices: int
-    input_rate: int
-    """Credits per RATE_UNITS."""
-    output_rate: int
+    dearest: "Dearest"
     most_tokens: int | None
     """What the caller's bound or the model's own allows over all choices; None when neither is known."""
     is_guess: bool
@@ -68,18 +74,18 @@ class Estimate(Struct, frozen=True):
     @property
     def cost_of_a_token(self) -> Credits:
         """Credits that pay for one more token of output."""
-        return scaled(self.output_rate)
+        return scaled(self.dearest.output)
 
     def cost(self, output_tokens: int) -> Credits:
         """Credits that pay for the input and so much output."""
-        return scaled(self.input_tokens * self.input_rate + output_tokens * self.output_rate)
+        return scaled(self._input + output_tokens * self.dearest.output)
 
     def tokens_for(self, amount_credits: int) -> int | None:
         """Return how many output tokens over all choices an amount pays for; None when output costs nothing."""
-        if self.output_rate == 0:
+        output_rate = self.dearest.output
+        if output_rate == 0:
             return None
-        rest = amount_credits * RATE_UNITS - self.input_tokens * self.input_rate
-        return max(self.choices, rest // self.output_rate)
+        return max(self.choices, (amount_credits * RATE_UNITS - self._input) // output_rate)
 
     def output_for(self, amount_credits: int) -> int | None:
         """Return how many output tokens per choice an amount pays for; None when output costs nothing."""
@@ -88,84 +94,124 @@ class Estimate(Struct, frozen=True):
 
     def at(self, rates: Rates) -> "Estimate":
         """Return the same estimate at the rates of the offer that answered."""
-        by_meter = rates.at(self.input_tokens)
-        input_rate, output_rate = _dearest(by_meter, _INPUTS), _dearest(by_meter, _OUTPUTS)
-        return replace(self, input_rate=input_rate, output_rate=output_rate)
+        return replace(self, dearest=Dearest(*_dearest(rates.at(self.input_tokens))))
+
+    @property
+    def _input(self) -> int:
+        """What the input costs, in credits times RATE_UNITS."""
+        dearest = self.dearest
+        cost = self.input_tokens * dearest.text
+        if self.attached_tokens:
+            cost += self.attached_tokens * (dearest.attached - dearest.text)
+        return cost
+
+
+class Dearest(Struct, frozen=True):
+    """The dearest rates that a call may be charged, in credits per RATE_UNITS."""
+
+    text: int
+    attached: int
+    """Of input that is no text."""
+    output: int
 
 
 class _Recent:
     """What is remembered of one model."""
 
-    __slots__ = ("caution", "input_rate", "is_tiered", "offers", "output", "output_rate")
+    __slots__ = ("caution", "dearest", "is_tiered", "offers", "outputs")
 
     def __init__(self) -> None:
-        self.output = float(FIRST_GUESS_OUTPUT)
+        self.outputs = Outputs(OF_A_MODEL)
         self.caution = 1.0
         self.offers: Offers = ()
-        self.input_rate = 0
-        self.output_rate = 0
+        self.dearest = Dearest(0, 0, 0)
         self.is_tiered = False
 
     def price(self, offers: Offers) -> None:
         """Find the dearest rates among offers; the router hands out the same ones until a price changes."""
         self.offers = offers
-        self.input_rate, self.output_rate = _dearest_of(offers, 0)
+        self.dearest = _dearest_of(offers, 0)
         self.is_tiered = any(rates.tiers for _, rates in offers)
 
+    def output(self) -> int:
+        """Say what most answers of the model stay below, whoever asks."""
+        likely = self.outputs.likely()
+        return max(likely, FIRST_GUESS_OUTPUT) if self.outputs.are_few else likely
 
-def _dearest_of(offers: Offers, input_tokens: int) -> tuple[int, int]:
-    """Return the dearest rates of input and output for a call with so much input."""
-    at = [rates.at(input_tokens) for _, rates in offers]
-    return max(_dearest(rates, _INPUTS) for rates in at), max(_dearest(rates, _OUTPUTS) for rates in at)
+
+def _dearest_of(offers: Offers, input_tokens: int) -> Dearest:
+    """Return the dearest rates for a call with so much input."""
+    at = [_dearest(rates.at(input_tokens)) for _, rates in offers]
+    return Dearest(*(max(rates) for rates in zip(*at, strict=True)))
 
 
-def _dearest(rates: Mapping[str, int], meters: tuple[str, ...]) -> int:
-    if missing := {meters[0]} - rates.keys():
+def _dearest(by_meter: Mapping[str, int]) -> list[int]:
+    """Return the dearest rate of each kind of meter."""
+    if missing := {"input", "output"} - by_meter.keys():
         raise UnpricedUsage(missing)
-    return max(rates.get(meter, 0) for meter in meters)
+    return [max(by_meter.get(meter, 0) for meter in meters) for meters in _ALL]
 
 
 @dataclass(slots=True)
 class Estimator:
-    """Sizes holds, and learns from what calls of each model really used. Bounded by the number of models."""
+    """Sizes holds, and learns from what calls really used. Bounded by the number of models and of pairs with keys."""
 
     _recent: defaultdict[str, _Recent] = field(default_factory=lambda: defaultdict(_Recent))
+    _habits: Habits = field(default_factory=Habits)
 
-    def before(self, call: ChatCall, model: Model, offers: Offers) -> Estimate:
-        """Estimate a call at the dearest of the rates it may be charged."""
+    def before(self, call: ChatCall, key_id: int, model: Model, offers: Offers) -> Estimate:
+        """Estimate a call through a key, at the dearest of the rates it may be charged."""
         recent = self._recent[model.id]
         if recent.offers is not offers:
             recent.price(offers)
-        tokens = call.text_bytes // BYTES_PER_TOKEN_HELD + TOKENS_OF_TEMPLATE + call.attachments * TOKENS_PER_ATTACHMENT
+        attached = call.attachments * TOKENS_PER_ATTACHMENT
+        tokens = call.text_bytes // BYTES_PER_TOKEN_HELD + TOKENS_OF_TEMPLATE + attached
         if model.context_tokens is not None and tokens > model.context_tokens:
             tokens = model.context_tokens
         if recent.caution != 1.0:
             tokens = int(tokens * recent.caution)
-        input_rate, output_rate = recent.input_rate, recent.output_rate
-        if recent.is_tiered:
-            input_rate, output_rate = _dearest_of(offers, tokens)
+        dearest = _dearest_of(offers, tokens) if recent.is_tiered else recent.dearest
         output = most = call.max_tokens
         if output is None:
-            output = int(recent.output * 1.25)
-            if call.is_streaming:
-                output = min(output, STREAM_START_OUTPUT)
+            output = self._likely(key_id, model.id, recent)
+            if call.is_streaming and output > STREAM_START_OUTPUT:
+                output = STREAM_START_OUTPUT
             most = model.output_tokens
-            if most is not None:
-                output = min(output, most)
+            if most is not None and output > most:
+                output = most
         return Estimate(
             tokens,
+            attached if attached <= tokens else tokens,
             output * call.choices,
             call.choices,
-            input_rate,
-            output_rate,
+            dearest,
             None if most is None else most * call.choices,
             call.max_tokens is None,
         )
 
-    def learn(self, model: Model, usage: Usage, *, fell_short: bool) -> None:
-        """Take in what a call used: outputs are remembered and fade; a hold that fell short raises the next ones."""
+    def _likely(self, key_id: int, model_id: str, recent: _Recent) -> int:
+        """Say what the answer to a key most likely stays below, with a margin."""
+        habit = self._habits.of(key_id, model_id)
+        if habit is None:
+            likely = recent.output()
+        elif habit.are_few:
+            likely = max(habit.likely(), recent.output())
+        else:
+            likely = habit.likely()
+        if likely < _LEAST_OUTPUT:
+            likely = _LEAST_OUTPUT
+        return likely + likely // _MARGIN
+
+    def learn(self, call: ChatCall, key_id: int, model: Model, usage: Usage, *, fell_short: bool) -> None:
+        """Take in what a call used: the length of an answer that its caller did not bound, and what its hold lacked.
+
+        A hold that fell short raises the next ones of its model; that fades.
+        """
         recent = self._recent[model.id]
-        recent.output = max(usage.output_tokens, recent.output * _DECAY, _LEAST_OUTPUT)
+        if call.max_tokens is None:
+            each = usage.output_tokens if call.choices == 1 else -(-usage.output_tokens // call.choices)
+            recent.outputs.add(each)
+            self._habits.add(key_id, model.id, each)
         if fell_short:
             recent.caution = min(_MOST_CAUTION, recent.caution * 1.5)
         elif recent.caution != 1.0:

@@ -1,6 +1,7 @@
 """Settings: environment variables and one TOML file. The one place that reads the environment."""
 
 from modelport.settings.checks import CREDIT_MAX_USD
+from modelport.settings.handover import packed, unpacked
 from modelport.settings.load import (
     SettingsInvalid,
     documented,
@@ -17,7 +18,9 @@ __all__ = [
     "SettingsInvalid",
     "documented",
     "load",
+    "packed",
     "provider_secret",
     "type_name",
     "unknown_variables",
+    "unpacked",
 ]

@@ -164,7 +164,7 @@ def _from_file(path: Path, *, is_required: bool) -> dict[str, object]:
 
 def _converted(tree: Mapping[str, object], source: _Source) -> Settings:
     try:
-        settings = msgspec.convert(tree, Settings, strict=False, dec_hook=_hook)
+        settings = msgspec.convert(tree, Settings, strict=False, dec_hook=from_text)
     except msgspec.ValidationError as error:
         raise SettingsInvalid(_told(str(error), tree, source)) from None
     _check(settings, source)
@@ -223,7 +223,8 @@ def _check(settings: Settings, source: _Source) -> None:
         raise SettingsInvalid(f"{source.name(line.key)}: expected {fault}{received}; {GUIDE}")
 
 
-def _hook(kind: type, value: object) -> object:
+def from_text(kind: type, value: object) -> object:
+    """Make a value of a type that TOML and JSON do not know."""
     if kind is Path or kind is Secret:
         return kind(str(value))
     raise NotImplementedError(kind)

@@ -103,12 +103,3 @@ def reclaim_all(database: Database) -> int:
         ended = sum(connection.execute(delete(table)).rowcount for table in (allotments, key_allotments))
         connection.execute(delete(changes).where(changes.c.at_ms < database.now_ms() - _CHANGES_KEPT_MS))
         return ended
-
-
-def reclaim(database: Database, owner: str) -> int:
-    """End the slices of a process that is known to be dead; return how many there were."""
-    with database.write() as connection:
-        return sum(
-            connection.execute(delete(table).where(table.c.owner == owner)).rowcount
-            for table in (allotments, key_allotments)
-        )

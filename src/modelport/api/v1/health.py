@@ -25,9 +25,12 @@ class HealthRoutes:
     reason_stale: Callable[[], str | None] = _nothing
     """Says why the catalogue in force is not the newest one that was written; None when it is."""
 
+    worker: int | None = None
+    """The number of this process, where several serve."""
+
     async def alive(self, request: Request) -> Answer:
         """Answer that the process runs."""
-        return json_answer({"status": "ok"})
+        return json_answer({"status": "ok"} if self.worker is None else {"status": "ok", "worker": self.worker})
 
     async def ready(self, request: Request) -> Answer:
         """Answer that calls can be served; else 503 with the reason."""
