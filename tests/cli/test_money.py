@@ -70,3 +70,29 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         refused = run(tmp_path / "file" / "data", *command)
         assert refused.exit_code == 1
         assert refused.stderr.startswith(f"Error: the data folder '{tmp_path}/file/data' cannot be used: Not a dir")
+
+
+def test_an_account_is_limited_shown_and_freed_again(folder: Path) -> None:
+    run(folder, "accounts", "create", "alice")
+    set_to = run(folder, "accounts", "limit", "alice", "--requests-per-minute", "60", "--concurrent", "4")
+    assert set_to.stdout == "account alice: 60 requests per minute, 4 concurrent calls\n"
+    [shown] = json.loads(run(folder, "accounts", "list", "--json").stdout)
+    assert shown["limits"] == {"requests_per_minute": 60, "tokens_per_minute": None, "concurrent_calls": 4}
+    changed = run(folder, "accounts", "limit", "alice", "--concurrent", "none", "--tokens-per-minute", "9000", "--json")
+    limits = {"requests_per_minute": 60, "tokens_per_minute": 9000, "concurrent_calls": None}
+    assert json.loads(changed.stdout)["limits"] == limits
+    run(folder, "accounts", "limit", "alice", "--requests-per-minute", "none", "--tokens-per-minute", "none")
+    assert run(folder, "accounts", "limit", "alice").stdout == "account alice: no rate limits\n"
+
+
+@pytest.mark.parametrize("bound", ["0", "-1", "1.5", "many", "1000000001", "9" * 5000, "None", ""])
+def test_a_limit_that_is_none_is_a_usage_error(bound: str, folder: Path) -> None:
+    run(folder, "accounts", "create", "alice")
+    refused = run(folder, "accounts", "limit", "alice", "--requests-per-minute", bound)
+    assert refused.exit_code == 2
+    assert "a whole number from 1 to 1000000000, or none" in refused.stderr
+
+
+def test_an_unknown_account_is_not_limited(folder: Path) -> None:
+    refused = run(folder, "accounts", "limit", "nobody", "--concurrent", "1")
+    assert (refused.exit_code, "no account named 'nobody'" in refused.stderr) == (1, True)

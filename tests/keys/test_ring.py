@@ -151,6 +151,18 @@ async def test_forgetting_one_key_leaves_the_others_in_memory() -> None:
     assert store.asked == 2
 
 
+async def test_forgetting_an_account_forgets_its_keys_and_no_others() -> None:
+    store = TwinKeys()
+    issuer = KeyIssuer(store, HASHER)
+    secrets = [issuer.issue(account_id, 0)[1] for account_id in (7, 7, 8)]
+    ring = KeyRing(store, HASHER, run=at_once)
+    for asked in (3, 5):
+        for secret in secrets:
+            await ring.authenticate(secret.reveal())
+        assert store.asked == asked
+        ring.forget_account(7)
+
+
 async def test_an_answer_of_the_store_that_a_change_overtook_is_not_remembered() -> None:
     store = TwinKeys()
     release = asyncio.Event()

@@ -1,6 +1,7 @@
 """Rate limits around whole calls: what they take, what is told, and when it is free again."""
 
 import asyncio
+import json
 import random
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -10,12 +11,14 @@ import pytest
 from modelport.catalogue.problems import UnknownModel
 from modelport.core.counters import Counters
 from modelport.core.pace import Pace
+from modelport.dialects.table import MESSAGES
 from modelport.keys.key import Key
 from modelport.ledger.problems import InsufficientFunds
 from modelport.limits.limiter import ALL_OPEN, Limiter, OnFailure
 from modelport.limits.problems import RateLimited
 from modelport.limits.store import Measure
-from modelport.serving.exchange import CallFailed
+from modelport.serving.counting import CountTokens
+from modelport.serving.exchange import CallFailed, CallRequest
 from modelport.serving.pacing import Pacing
 from tests.serving.stage import ACCOUNT, NotingClient, Script, Stage, event, key_of, on_stage, refused, stream, whole
 from tests.twins.clock import StoppedClock
@@ -234,6 +237,17 @@ async def test_a_closed_limit_is_told_with_its_own_code() -> None:
         assert "unreachable" in told.message
         assert client.marks == DEGRADED
         assert stage.row.error == "rate_limiter_unreachable"
+
+
+async def test_counting_tokens_is_a_request_like_another() -> None:
+    async with limited({"acme": [whole()]}) as stage:
+        count = CountTokens(stage.serve.routes, stage.upstream, stage.serve.pacing, stage.serve.clock)
+        body = {"model": "acme/talk", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+        request = CallRequest(json.dumps(body).encode(), MESSAGES, "request-1", None)
+        key = key_of(pace=Pace(1, 100, 1))
+        assert await count(request, key) == await count(request, key_of())
+        with pytest.raises(RateLimited):
+            await count(request, key)
 
 
 async def test_a_key_may_ask_for_200_reports_in_a_minute() -> None:

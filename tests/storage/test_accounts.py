@@ -8,6 +8,7 @@ import pytest
 from modelport.accounts.account import Account, AccountExists, UnknownAccount
 from modelport.accounts.store import AccountStore
 from modelport.core.credits import Credits
+from modelport.core.pace import FREE_PACE, Pace
 from modelport.storage.accounts import Accounts
 from modelport.storage.books import check_books
 from modelport.storage.database import Database
@@ -53,6 +54,18 @@ def test_an_account_that_is_not_there_or_not_a_customer_is_unknown(store: Accoun
     for account_id in (1, 2, 3):
         with pytest.raises(UnknownAccount):
             store.by_id(account_id)
+
+
+def test_the_limits_of_an_account_are_set_and_taken_away(store: AccountStore) -> None:
+    account = store.create("ann", "", Credits(0), 0)
+    assert account.pace is FREE_PACE
+    limited = store.limit(account.id, Pace(60, None, 4), 1000)
+    assert limited == store.by_name("ann") == store.all()[0]
+    assert limited.pace == Pace(60, None, 4)
+    assert store.limit(account.id, FREE_PACE, 2000).pace.is_free
+    for account_id in (1, 2, 99):
+        with pytest.raises(UnknownAccount):
+            store.limit(account_id, Pace(1), 3000)
 
 
 def test_the_first_credit_is_an_entry_from_the_world(database: Database) -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from modelport.core.credits import Credits
 from modelport.core.networks import network_of
-from modelport.core.pace import Pace
+from modelport.core.pace import FREE_PACE, Pace
 from modelport.keys.key import Key, Limit, UnknownPrefix
 from modelport.keys.store import KeyStore, KeyTerms, NewKey, terms_of
+from modelport.storage.accounts import Accounts
 from modelport.storage.changes import open_changes
 from modelport.storage.database import Database
 from modelport.storage.keys import Keys
@@ -183,3 +184,18 @@ def test_a_prefix_stays_taken_after_its_key_is_deleted(database: Database) -> No
 
 def test_a_new_key_has_spent_nothing(store: KeyStore) -> None:
     assert store.spent_since(added(store, new(), 0).id, 0) == 0
+
+
+def test_a_key_knows_what_bounds_its_account_and_a_change_of_that_is_told(database: Database) -> None:
+    store, accounts = Keys(database), Accounts(database)
+    key = added(store, new(), 0)
+    assert (key.pace, key.account_pace) == (FREE_PACE, FREE_PACE)
+    assert store.by_digest(new().digest).account_pace is FREE_PACE  # type: ignore[union-attr]
+    changes = open_changes(database)
+    accounts.limit(ACCOUNT, Pace(60, 1000, 4), 1)
+    [change] = changes.poll()
+    changes.close()
+    assert (change.kind, change.subject) == ("account", str(ACCOUNT))
+    found = [store.by_digest(new().digest), store.by_prefix(ACCOUNT, "0123abcd"), *store.of_account(ACCOUNT)]
+    assert [one and one.account_pace for one in found] == [Pace(60, 1000, 4)] * 3
+    assert added(store, new("aaaaaaaa", 4), 0).account_pace is FREE_PACE

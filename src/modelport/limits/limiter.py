@@ -39,7 +39,7 @@ class Limiter:
 
     With a shared store, that decides. When it cannot be asked this process goes on alone at once, with its part of each
     limit or not at all as `on_failure` says, and looks each `beat_s` whether the store is back: no call waits for that.
-    Without a shared store the limits are this process's own, divided by how many serve (`processes`).
+    Without a shared store the limits are this process's own, divided by how many serve on this machine (`processes`).
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Limiter:
         self._local = MemoryLimits(clock)
         self._shared = shared
         self._on_failure = on_failure
-        self._processes = processes
+        self._processes = self._least_processes = processes
         self._name = name
         self._beat_s = beat_s
         self._numbers = count(1)
@@ -183,7 +183,7 @@ class Limiter:
             if take.pace.concurrent_calls is not None
         ]
         try:
-            self._processes = max(1, await self._shared.beat(calls, is_back=self.is_degraded))
+            self._processes = max(self._least_processes, await self._shared.beat(calls, is_back=self.is_degraded))
         except LimitsUnavailable as problem:
             self._went(problem)
         else:
