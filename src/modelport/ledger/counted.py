@@ -12,9 +12,6 @@ _CLASSES = ("", "1xx", "2xx", "3xx", "4xx", "5xx")
 class CountedLedger:
     """Passes everything on to another store, and counts what it has committed."""
 
-    settle: Callable[[Settlement, Ended], None]
-    """As `LedgerStore.settle`."""
-
     def __init__(self, store: LedgerStore, counters: Counters) -> None:
         self.borrow, self.renew, self.free_hour = store.borrow, store.renew, store.free_hour
         self.balance, self.move = store.balance, store.move
