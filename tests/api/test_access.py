@@ -26,7 +26,7 @@ def expected(name: str, credential: str) -> set[int]:
         return set()
     if credential in ("none", "wrong", "disabled"):
         return {401}
-    is_right_kind = (credential == "management") == (access.audience == "management")
+    is_right_kind = access.audience == "any key" or (credential == "management") == (access.audience == "management")
     if not is_right_kind or (credential == "scopeless" and access.scope is not None):
         return {403}
     return set()

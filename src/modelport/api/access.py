@@ -5,7 +5,7 @@ from typing import Literal
 
 from modelport.keys.key import Key, KeyNotAllowed, Scope
 
-Audience = Literal["anyone", "regular", "management"]
+Audience = Literal["anyone", "any key", "regular", "management"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,10 @@ ACCESS: dict[str, Access] = {
     "billing.credits": Access("regular"),
     "billing.balance": Access("regular"),
     "billing.detail": Access("regular"),
+    "checkout": Access("any key"),
+    "auto_top_up.show": Access("management"),
+    "auto_top_up.change": Access("management"),
+    "stripe.webhook": Access("anyone"),
 }
 
 
@@ -49,7 +53,7 @@ def check_access(access: Access, key: Key) -> None:
     """Raise `KeyNotAllowed` when the key is of the wrong kind or lacks the scope."""
     if access.audience == "anyone":
         return
-    if key.is_management != (access.audience == "management"):
+    if access.audience != "any key" and key.is_management != (access.audience == "management"):
         raise KeyNotAllowed(_WRONG_KIND[access.audience])
     if access.scope is not None and key.scopes is not None and access.scope not in key.scopes:
         raise KeyNotAllowed(
@@ -59,6 +63,6 @@ def check_access(access: Access, key: Key) -> None:
 
 _WRONG_KIND = {
     "regular": "a management key cannot be used here: it only manages keys; use a regular key",
-    "management": "a regular key cannot manage keys: use a management key "
+    "management": "a regular key cannot do this: use a management key "
     "(`modelport keys create --account NAME --management` makes one)",
 }

@@ -16,6 +16,7 @@ from modelport.dialects.wire import MalformedReply, UpstreamFault
 from modelport.egress.guard import AddressRefused
 from modelport.keys import key as keys
 from modelport.keys.ring import KeysBusy
+from modelport.ledger import payments
 from modelport.ledger import problems as money
 from modelport.pricing.charge import UnpricedUsage
 from modelport.routing import problems as routing
@@ -68,6 +69,12 @@ RULES: dict[type[Problem], Rule] = {
         403, "insufficient_funds", text="You have run out of credits: {message}. See {billing_url}"
     ),
     money.KeyLimitReached: Rule(403, "key_limit_reached", text="{message}. See {keys_url}"),
+    payments.InvalidSignature: Rule(400, "invalid_signature"),
+    payments.PaymentMismatch: Rule(400, "payment_mismatch"),
+    payments.NoSavedCard: Rule(400, "no_saved_card"),
+    payments.TooManyCheckouts: Rule(429, "too_many_checkouts", text="Too Many Requests: {message}"),
+    payments.PaymentRefused: Rule(502, "payment_refused"),
+    payments.PaymentsUnavailable: Rule(503, "payments_unavailable", text="Service unavailable: {message}"),
     AddressRefused: Rule(400, "address_refused"),
     http.UnknownRoute: Rule(404, "unknown_route", text="{message}: {root}/ says where to start"),
     http.UnknownPage: Rule(404, "not_found"),

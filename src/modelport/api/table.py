@@ -7,6 +7,7 @@ from modelport.api.v1.calls import CallRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.models import ModelRoutes
+from modelport.api.v1.payments import PaymentRoutes
 from modelport.api.v1.responses import ResponseRoutes
 
 
@@ -19,9 +20,11 @@ def all_routes(
     keys: KeyRoutes,
     billing: BillingRoutes,
     health: HealthRoutes,
+    payments: PaymentRoutes | None = None,
 ) -> tuple[Route, ...]:
-    """List every path with its methods; the names are lines of `access.ACCESS`."""
+    """List every path with its methods; the names are lines of `access.ACCESS`. Without `payments` nobody can pay."""
     return (
+        *(_payment_routes(payments) if payments is not None else ()),
         Route(("/",), {"GET": ("about", about.show)}),
         Route(inference("/chat/completions"), {"POST": ("chat", calls.chat)}),
         Route(inference("/completions"), {"POST": ("completions", calls.completions)}),
@@ -55,4 +58,15 @@ def all_routes(
         Route(("/v2/billing/detail",), {"GET": ("billing.detail", billing.detail)}),
         Route(("/healthz",), {"GET": ("health", health.alive)}),
         Route(("/readyz",), {"GET": ("readiness", health.ready)}),
+    )
+
+
+def _payment_routes(payments: PaymentRoutes) -> tuple[Route, ...]:
+    return (
+        Route(("/v1/billing/checkout",), {"POST": ("checkout", payments.begin)}),
+        Route(
+            ("/v1/billing/auto-top-up",),
+            {"GET": ("auto_top_up.show", payments.show), "PUT": ("auto_top_up.change", payments.change)},
+        ),
+        Route(("/webhooks/stripe",), {"POST": ("stripe.webhook", payments.receive)}),
     )

@@ -17,16 +17,19 @@ from modelport.api.request import Bodies
 from modelport.api.server import serve
 from modelport.api.table import all_routes
 from modelport.api.v1.about import AboutRoutes
-from modelport.api.v1.billing import BillingRoutes
+from modelport.api.v1.billing import BillingRoutes, no_top_up
 from modelport.api.v1.calls import CallRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.models import ModelRoutes
+from modelport.api.v1.payments import PaymentRoutes
 from modelport.api.v1.responses import ResponseRoutes
 from modelport.bootstrap.background import Follower, Readiness, background, sweep, watch
 from modelport.bootstrap.catalogue import CatalogueInForce, load_catalogue, router_for
 from modelport.bootstrap.office import Office, office, usable_folder
 from modelport.bootstrap.parts import engines_of, is_loopback, networks, proxies, secrets_of
+from modelport.bootstrap.payments import money_duties, payments
+from modelport.checkout.desk import PaymentDesk
 from modelport.core.clock import Clock, SystemClock
 from modelport.core.ids import IdSource
 from modelport.keys.ring import KeyRing
@@ -60,7 +63,8 @@ async def gateway(settings: Settings) -> AsyncGenerator[App]:
         in_force = CatalogueInForce(settings, catalogue, router_for(catalogue))
         clock = SystemClock()
         writer = await stack.enter_async_context(open_writer(desk.database))
-        store = Ledger(desk.database, writer, secrets.token_hex(8))
+        owner = secrets.token_hex(8)
+        store = Ledger(desk.database, writer, owner)
         book = await stack.enter_async_context(Book(store, clock, settings.money.hold_wait_s))
         engines = await stack.enter_async_context(engines_of(settings))
         providers = Providers(
@@ -74,6 +78,8 @@ async def gateway(settings: Settings) -> AsyncGenerator[App]:
         await stack.enter_async_context(background(follower.follow(), watch(in_force, providers)))
         keeping = Keeping(StoredResponses(desk.database), settings.storage.response_days, asyncio.to_thread)
         await stack.enter_async_context(background(sweep(keeping, clock)))
+        paying = stack.enter_context(payments(settings, desk.database))
+        await stack.enter_async_context(money_duties(desk.database, owner, paying))
         if settings.engine.preload:
             await engines.preload(settings.engine.default_model)
         new_id = IdSource()
@@ -90,7 +96,7 @@ async def gateway(settings: Settings) -> AsyncGenerator[App]:
             code_of=code_of,
             drain_s=settings.money.drain_s,
         )
-        yield _app(settings, desk, ring, store, in_force, calls, keeping, clock)
+        yield _app(settings, desk, ring, store, in_force, calls, keeping, paying, clock)
 
 
 def _app(
@@ -101,6 +107,7 @@ def _app(
     in_force: CatalogueInForce,
     calls: ServeCalls,
     keeping: Keeping,
+    paying: PaymentDesk | None,
     clock: Clock,
 ) -> App:
     links = Links(settings.public_url, networks(settings.trusted_proxies))
@@ -115,8 +122,11 @@ def _app(
             clock,
         ),
         keys=KeyRoutes(desk.keys, desk.issuer, ring, clock, asyncio.to_thread),
-        billing=BillingRoutes(store, desk.accounts, clock, asyncio.to_thread),
+        billing=BillingRoutes(
+            store, desk.accounts, clock, asyncio.to_thread, paying.auto_top_up if paying else no_top_up
+        ),
         health=HealthRoutes(Readiness(desk.database).reason, lambda: in_force.rejected),
+        payments=None if paying is None else PaymentRoutes(paying),
     )
     return App(
         routes,
