@@ -8,6 +8,7 @@ from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.metrics import MetricsRoutes
 from modelport.api.v1.models import ModelRoutes
+from modelport.api.v1.payments import PaymentRoutes
 from modelport.api.v1.reports import ReportRoutes
 from modelport.api.v1.responses import ResponseRoutes
 
@@ -23,10 +24,12 @@ def all_routes(
     reports: ReportRoutes,
     health: HealthRoutes,
     metrics: MetricsRoutes | None = None,
+    payments: PaymentRoutes | None = None,
 ) -> tuple[Route, ...]:
-    """List every path with its methods; the names are lines of `access.ACCESS`."""
+    """List every path with its methods; the names are lines of `access.ACCESS`. Without `payments` nobody can pay."""
     optional = () if metrics is None else (Route(("/metrics",), {"GET": ("metrics", metrics.show)}),)
     return (
+        *(_payment_routes(payments) if payments is not None else ()),
         Route(("/",), {"GET": ("about", about.show)}),
         Route(inference("/chat/completions"), {"POST": ("chat", calls.chat)}),
         Route(inference("/completions"), {"POST": ("completions", calls.completions)}),
@@ -72,4 +75,15 @@ def report_routes(reports: ReportRoutes) -> tuple[Route, ...]:
         Route(("/v2/usage",), {"GET": ("usage", reports.usage)}),
         Route(("/v2/usage/detail",), {"GET": ("usage.detail", reports.detail)}),
         Route(("/v2/logs",), {"GET": ("logs", reports.logs)}),
+    )
+
+
+def _payment_routes(payments: PaymentRoutes) -> tuple[Route, ...]:
+    return (
+        Route(("/v1/billing/checkout",), {"POST": ("checkout", payments.begin)}),
+        Route(
+            ("/v1/billing/auto-top-up",),
+            {"GET": ("auto_top_up.show", payments.show), "PUT": ("auto_top_up.change", payments.change)},
+        ),
+        Route(("/webhooks/stripe",), {"POST": ("stripe.webhook", payments.receive)}),
     )

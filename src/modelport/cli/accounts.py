@@ -21,8 +21,9 @@ class Usd(click.ParamType[Credits]):
 
     name = "usd"
 
-    def __init__(self, *, is_positive: bool = False) -> None:
+    def __init__(self, *, is_positive: bool = False, is_signed: bool = False) -> None:
         self.is_positive = is_positive
+        self.is_signed = is_signed
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Credits:
         """Return credits; fails with what was wrong."""
@@ -32,11 +33,11 @@ class Usd(click.ParamType[Credits]):
             amount_usd = Decimal("NaN")
         if not amount_usd.is_finite():
             self.fail(f"'{value}' is not an amount in US dollars, such as 5 or 0.25", param, ctx)
-        if amount_usd < 0:
+        if amount_usd < 0 and not self.is_signed:
             self.fail(f"'{value}' is negative: credit is only added", param, ctx)
-        if amount_usd > CREDIT_MAX_USD:
+        if not -CREDIT_MAX_USD <= amount_usd <= CREDIT_MAX_USD:
             self.fail(f"'{value}' is more than {CREDIT_MAX_USD} US dollars", param, ctx)
-        if self.is_positive and not amount_usd:
+        if (self.is_positive or self.is_signed) and not amount_usd:
             self.fail("the amount is 0: give more than that", param, ctx)
         try:
             return from_usd(amount_usd)
@@ -62,6 +63,7 @@ class Bound(click.ParamType[int]):
 BOUND = Bound()
 USD = Usd()
 POSITIVE_USD = Usd(is_positive=True)
+SIGNED_USD = Usd(is_signed=True)
 
 
 class AccountName(click.ParamType[str]):
