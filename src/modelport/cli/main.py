@@ -16,6 +16,7 @@ _COMMANDS = {
     "accounts": "accounts",
     "keys": "keys",
     "credits": "credits",
+    "bill": "bill",
     "models": "models",
     "catalogue": "catalogue",
     "explain": "explain",

@@ -4,6 +4,9 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+QUARTER_MS = 900_000
+"""A quarter hour: time zones begin their days at each of them."""
+
 
 class Clock(Protocol):
     """Tells the wall time and a monotonic time."""
