@@ -1,6 +1,7 @@
 """Bills computed again from the command line."""
 
 import json
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +10,25 @@ from click.testing import CliRunner, Result
 
 from modelport.cli import main
 from tests.twins.booked import RATE, Booked, open_booked
+
+ACME = """
+name = "Acme"
+base_url = "https://acme.example/v1"
+auth = { scheme = "none" }
+speaks = { chat = "openai_chat" }
+
+[[models]]
+id = "acme/large"
+name = "Large"
+maker = "acme"
+operation = "chat"
+description = "Talks."
+
+[[offers]]
+model = "acme/large"
+upstream = "large"
+rates = [{ from = 2020-01-01, input = "1", output = "2" }]
+"""
 
 
 @pytest.fixture
@@ -50,13 +70,7 @@ async def test_rates_that_are_not_the_catalogue_s_are_listed_and_are_no_error(bo
     overlay = tmp_path / "catalogue"
     overlay.mkdir()
     (overlay / "catalogue.toml").write_text('markup = "1.5"\n')
-    (overlay / "acme.toml").write_text(
-        'name = "Acme"\nbase_url = "https://acme.example/v1"\nauth = { scheme = "none" }\n'
-        'speaks = { chat = "openai_chat" }\n'
-        '[[models]]\nid = "acme/large"\nname = "Large"\nmaker = "acme"\noperation = "chat"\ndescription = "Talks."\n'
-        '[[offers]]\nmodel = "acme/large"\nupstream = "large"\n'
-        'rates = [{ from = 2020-01-01, input = "1", output = "2" }]\n'
-    )
+    (overlay / "acme.toml").write_text(ACME)
     key = booked.key(booked.account("ann"))
     as_priced = {"input": 3 * RATE, "output": 6 * RATE}
     await booked.calls(
@@ -86,3 +100,30 @@ async def test_what_cannot_be_replayed_is_refused(tmp_path: Path, arguments: tup
     done = run(tmp_path, "replay", *arguments)
     assert done.exit_code != 0
     assert told in done.stderr
+
+
+async def test_drift_shows_each_day_and_provider_before_markup(booked: Booked, tmp_path: Path) -> None:
+    overlay = tmp_path / "catalogue"
+    overlay.mkdir()
+    (overlay / "catalogue.toml").write_text('markup = "2"\n')
+    (overlay / "acme.toml").write_text(ACME)
+    booked.clock.at_ms = time.time_ns() // 1_000_000
+    key = booked.key(booked.account("ann"))
+    await booked.calls(
+        booked.record(key, 4000, provider_nano_usd=900_000), booked.record(key, 8, provider="gone", provider_nano_usd=0)
+    )
+    done = run(tmp_path, "drift")
+    assert done.exit_code == 0, done.output
+    header, acme, gone, _, all_acme, _ = done.stdout.splitlines()
+    assert header.split() == ["Day", "Provider", "Calls", "Ours,", "USD", "Theirs,", "USD", "Difference,", "USD", "%"]
+    assert acme.split()[1:] == ["acme", "1", "0.001000000", "0.000900000", "+0.000100000", "+11.11"]
+    assert gone.split() == ["gone", "1", "0.000004000", "0.000000000", "+0.000004000", "-"]
+    assert all_acme.split()[0] == "All"
+    facts = json.loads(run(tmp_path, "drift", "--days", "1", "--json").stdout)
+    assert facts["providers"][0]["billed"] == {"usd": "0.0020000", "credits": 4000}
+    assert facts["days"][0]["difference_percent"] == "11.11"
+
+
+async def test_without_a_told_cost_drift_says_where_to_read_on(booked: Booked, tmp_path: Path) -> None:
+    await booked.calls(booked.record(booked.key(booked.account("ann")), 7))
+    assert "No provider told what a call costs within 30 days" in run(tmp_path, "drift").stdout

@@ -7,7 +7,8 @@ import pytest
 
 from modelport.core.moments import EVER, Period
 from modelport.ledger.replay import SHOWN, Replayed, replay
-from modelport.storage.bills import opened_books
+from modelport.pricing.drift import ToldCosts
+from modelport.storage.bills import opened_books, told_costs
 from tests.twins.booked import RATE, STORES, Booked, open_booked
 
 DAY_S = 86_400
@@ -174,3 +175,23 @@ async def test_sums_of_a_quarter_hour_without_calls_are_told(booked: Booked) -> 
     found = replayed(booked)
     assert found.differences == 3
     assert all("the rows sum to nothing" in line for line in found.shown)
+
+
+async def test_what_providers_told_is_summed_by_day_provider_and_model(booked: Booked) -> None:
+    key = booked.key(booked.account("ann"))
+    booked.clock.at_ms = booked.clock.now_ms() // 86_400_000 * 86_400_000
+    day = booked.clock.now_ms() // 86_400_000
+    for _ in range(3):
+        await booked.calls(
+            booked.record(key, 4, provider_nano_usd=1_900),
+            booked.record(key, 6, provider_nano_usd=3_100),
+            booked.record(key, 6, provider_nano_usd=7, model="acme/small"),
+            booked.record(key, 100),
+        )
+        booked.clock.pass_s(DAY_S)
+    found = sorted(told_costs(booked.database, (day + 1) * 86_400_000), key=repr)
+    assert found == [
+        ToldCosts(of, "acme", *rest)
+        for of in (day + 1, day + 2)
+        for rest in (("acme/large", "large", 2, 10, 5_000), ("acme/small", "large", 1, 6, 7))
+    ]

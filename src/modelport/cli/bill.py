@@ -11,14 +11,15 @@ from modelport.bootstrap.catalogue import load_catalogue
 from modelport.bootstrap.office import office
 from modelport.catalogue.listing import price_text
 from modelport.cli.options import FROM, JSON, TO, period
-from modelport.core.clock import iso_ms
+from modelport.core.clock import DAY_MS, iso_ms, utc_day
 from modelport.core.credits import usd_text
 from modelport.core.moments import Period
 from modelport.ledger.replay import BilledCall, Replayed, replay
 from modelport.operations.usage import INPUT_METERS
 from modelport.pricing.comparison import Comparison, Difference
+from modelport.pricing.drift import Drift, drifts, markups_of, nano_text
 from modelport.settings import Settings
-from modelport.storage.bills import opened_books
+from modelport.storage.bills import opened_books, told_costs
 
 _KINDS_SHOWN = 40
 
@@ -135,3 +136,72 @@ def _told(one: Difference) -> str:
         return f"{one.model} at {one.provider} has no price there"
     theirs = "no price" if one.theirs is None else f"{price_text(one.theirs)}"
     return f"{one.model} at {one.provider}, {one.meter}: charged at {price_text(one.ours or 0)}, there it is {theirs}"
+
+
+@bill.command()
+@click.option("--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="So many UTC days back.")
+@JSON
+@click.pass_obj
+def drift(settings: Settings, days: int, as_json: bool) -> None:
+    """Compare our prices with what providers say that calls cost, day by day.
+
+    Only calls of which the provider told the cost are counted; our prices are taken before your markup.
+    """
+    markup = markups_of(load_catalogue(settings))
+    with office(settings) as desk:
+        first_day = utc_day(desk.now_ms()) - days + 1
+        by_day, in_all = drifts(told_costs(desk.database, max(0, first_day) * DAY_MS), markup)
+    if as_json:
+        told = {"days": [_drift_facts(one) for one in by_day], "providers": [_drift_facts(one) for one in in_all]}
+        click.echo(msgspec.json.encode(told))
+    elif not by_day:
+        click.echo(f"No provider told what a call costs within {days} days; those that do: docs/books.md")
+    else:
+        _print_drifts(by_day, in_all)
+
+
+def _drift_facts(one: Drift) -> dict[str, object]:
+    day = {} if one.day is None else {"day": iso_ms(one.day * DAY_MS)[:10]}
+    return {
+        **day,
+        "provider": one.provider,
+        "calls": one.calls,
+        "ours_usd": nano_text(one.ours_nano).replace(",", ""),
+        "theirs_usd": nano_text(one.theirs_nano).replace(",", ""),
+        "difference_usd": nano_text(one.difference_nano).replace(",", ""),
+        "difference_percent": None if one.percent is None else str(one.percent),
+        "billed": {"usd": usd_text(one.billed_credits), "credits": one.billed_credits},
+    }
+
+
+def _print_drifts(by_day: list[Drift], in_all: list[Drift]) -> None:
+    header = ("Day", "Provider", "Calls", "Ours, USD", "Theirs, USD", "Difference, USD", "%")
+    days, totals = [_drift_cells(one) for one in by_day], [_drift_cells(one) for one in in_all]
+    widths = [max(map(len, column)) for column in zip(header, *days, *totals, strict=True)]
+    ruler = "-" * (sum(widths) + 2 * (len(widths) - 1))
+    last = ""
+    click.echo(_drift_line(header, widths))
+    for cells in days:
+        click.echo(_drift_line(("" if cells[0] == last else cells[0], *cells[1:]), widths))
+        last = cells[0]
+    click.echo(ruler)
+    for cells in totals:
+        click.echo(_drift_line(cells, widths))
+
+
+def _drift_cells(one: Drift) -> tuple[str, ...]:
+    return (
+        "All" if one.day is None else iso_ms(one.day * DAY_MS)[:10],
+        one.provider,
+        f"{one.calls:,}",
+        nano_text(one.ours_nano),
+        nano_text(one.theirs_nano),
+        nano_text(one.difference_nano, is_signed=True),
+        "-" if one.percent is None else f"{one.percent:+}",
+    )
+
+
+def _drift_line(cells: tuple[str, ...], widths: list[int]) -> str:
+    names = [cell.ljust(width) for cell, width in zip(cells[:2], widths[:2], strict=True)]
+    numbers = [cell.rjust(width) for cell, width in zip(cells[2:], widths[2:], strict=True)]
+    return "  ".join((*names, *numbers))

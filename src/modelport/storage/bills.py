@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, or_, select
 
-from modelport.core.clock import QUARTER_MS
+from modelport.core.clock import DAY_MS, QUARTER_MS
 from modelport.core.moments import Period
 from modelport.ledger.records import HOUSE_ACCOUNT
 from modelport.ledger.replay import BilledCall, Books, PaidEntry
+from modelport.pricing.drift import ToldCosts
 from modelport.storage.database import Database
 from modelport.storage.periods import ids_in, in_byte_order, kept, moments_in
 from modelport.storage.tables import entries, requests, usage_rollups
@@ -92,3 +93,22 @@ def _rollups(period: Period, account_id: int | None) -> Select[Any]:
     if period.to_ms is not None:
         query = query.where(quarter < period.to_ms // QUARTER_MS)
     return query if account_id is None else query.where(usage_rollups.c.account_id == account_id)
+
+
+def told_costs(database: Database, from_ms: int) -> list[ToldCosts]:
+    """Sum up what providers said that calls cost, from a moment on."""
+    period = Period(from_ms)
+    day = requests.c.created_at_ms // DAY_MS
+    names = (func.coalesce(requests.c.provider, ""), requests.c.model, func.coalesce(requests.c.upstream_model, ""))
+    query = (
+        select(day, *names, func.count(), func.sum(requests.c.cost_credits), func.sum(requests.c.provider_nano_usd))
+        .where(
+            *ids_in(requests.c.inference_id, period),
+            *moments_in(requests.c.created_at_ms, period),
+            requests.c.provider_nano_usd.is_not(None),
+        )
+        .group_by(day, *names)
+    )
+    with database.read() as connection:
+        rows = connection.execute(query).all()
+    return [ToldCosts(*row[:4], int(row[4]), int(row[5]), int(row[6])) for row in rows]
