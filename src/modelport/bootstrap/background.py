@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from modelport.bootstrap.catalogue import CatalogueInForce
 from modelport.bootstrap.parts import secrets_of
-from modelport.core.clock import Clock
+from modelport.core.clock import DAY_MS, QUARTER_MS, Clock
 from modelport.core.errors import Problem
 from modelport.keys.ring import KeyRing
 from modelport.ledger.book import Book
@@ -17,6 +17,7 @@ from modelport.serving.keeping import Keeping
 from modelport.storage.changes import Changes
 from modelport.storage.database import Database
 from modelport.storage.moves import balance_of
+from modelport.storage.sweeping import sweep_logs
 from modelport.upstream.providers import Providers
 
 _log = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ _FOLLOW_S = 0.1
 _WATCH_S = 0.5
 _LOOK_S = 5.0
 _SWEEP_S = 3600.0
+_ROWS_AT_ONCE = 100
+_BETWEEN_BATCHES_S = 0.02
 
 
 @dataclass(slots=True)
@@ -94,6 +97,24 @@ async def sweep(keeping: Keeping, clock: Clock) -> None:
         except Problem as problem:
             _log.error("kept responses could not be swept: %s", problem.message)
         await asyncio.sleep(_SWEEP_S)
+
+
+async def sweep_rows(database: Database, days: int | None) -> None:
+    """Forget request rows that are older than so many days, each quarter hour, a few at a time; None keeps them.
+
+    Settlements wait for a batch, so there are few rows in it and a pause after each.
+    """
+    if days is None:
+        return
+    while True:
+        try:
+            before_ms, swept = database.now_ms() - days * DAY_MS, _ROWS_AT_ONCE
+            while swept == _ROWS_AT_ONCE:
+                swept = await asyncio.to_thread(sweep_logs, database, before_ms, _ROWS_AT_ONCE)
+                await asyncio.sleep(_BETWEEN_BATCHES_S)
+        except Problem as problem:
+            _log.error("the rows of old calls could not be swept: %s", problem.message)
+        await asyncio.sleep((QUARTER_MS - database.now_ms() % QUARTER_MS) / 1000)
 
 
 @contextlib.asynccontextmanager

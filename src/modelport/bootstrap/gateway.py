@@ -23,7 +23,7 @@ from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.models import ModelRoutes
 from modelport.api.v1.responses import ResponseRoutes
-from modelport.bootstrap.background import Follower, Readiness, background, sweep, watch
+from modelport.bootstrap.background import Follower, Readiness, background, sweep, sweep_rows, watch
 from modelport.bootstrap.catalogue import CatalogueInForce, load_catalogue, router_for
 from modelport.bootstrap.office import Office, office, usable_folder
 from modelport.bootstrap.parts import engines_of, is_loopback, networks, proxies, secrets_of
@@ -73,7 +73,8 @@ async def gateway(settings: Settings) -> AsyncGenerator[App]:
         follower = Follower(changes, ring, book)
         await stack.enter_async_context(background(follower.follow(), watch(in_force, providers)))
         keeping = Keeping(StoredResponses(desk.database), settings.storage.response_days, asyncio.to_thread)
-        await stack.enter_async_context(background(sweep(keeping, clock)))
+        sweeps = (sweep(keeping, clock), sweep_rows(desk.database, settings.storage.log_days))
+        await stack.enter_async_context(background(*sweeps))
         if settings.engine.preload:
             await engines.preload(settings.engine.default_model)
         new_id = IdSource()
