@@ -19,6 +19,7 @@ from modelport.api.table import all_routes
 from modelport.api.v1.about import AboutRoutes
 from modelport.api.v1.billing import BillingRoutes
 from modelport.api.v1.calls import CallRoutes
+from modelport.api.v1.exports import ExportRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.models import ModelRoutes
@@ -30,10 +31,12 @@ from modelport.core.credits import Credits
 from modelport.keys.issue import KeyHasher, KeyIssuer
 from modelport.keys.key import Key, Scope
 from modelport.keys.ring import KeyRing
+from modelport.ledger.exports import Exports
 from modelport.serving.exchange import CallRequest
 from modelport.serving.keeping import Keeping
 from modelport.serving.ports import Client
 from tests.keys.twin import TwinKeys
+from tests.twins.exports import TwinExports
 from tests.twins.responses import TwinResponses
 
 ACCOUNT = 7
@@ -120,6 +123,7 @@ class Site:
     cors: Cors = field(default_factory=Cors)
     bodies: Bodies = field(default_factory=Bodies)
     kept: TwinResponses = field(default_factory=TwinResponses)
+    exports: Exports = field(default_factory=TwinExports)
     not_ready: str | None = None
     stale: str | None = None
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
@@ -162,6 +166,7 @@ class Site:
             models=ModelRoutes(lambda: CATALOGUE, lambda model: None, self.links, self.clock),
             keys=KeyRoutes(self.keys, self.issuer, self.ring, self.clock, run_at_once),
             billing=BillingRoutes(self.balances, Accounts(), self.clock, run_at_once),
+            exports=ExportRoutes(self.exports, self.clock, run_at_once),
             health=HealthRoutes(reason, lambda: self.stale),
         )
         return App(

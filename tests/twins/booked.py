@@ -41,9 +41,9 @@ class Booked:
         """Make an account with money."""
         return Accounts(self.database).create(name, f"{name}@example.org", Credits(credit), self.clock.now_ms()).id
 
-    def key(self, account_id: int, name: str | None = None) -> Key:
+    def key(self, account_id: int, *, is_management: bool = False) -> Key:
         """Make a key of an account."""
-        return self.issuer.issue(account_id, self.clock.now_ms(), name=name)[0]
+        return self.issuer.issue(account_id, self.clock.now_ms(), is_management=is_management)[0]
 
     async def settle(self, *settlements: Settlement) -> None:
         """Settle in one go and wait for all."""

@@ -42,6 +42,8 @@ ACCESS: dict[str, Access] = {
     "billing.credits": Access("regular"),
     "billing.balance": Access("regular"),
     "billing.detail": Access("regular"),
+    "export.logs": Access("management"),
+    "export.entries": Access("management"),
 }
 
 

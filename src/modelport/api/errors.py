@@ -59,6 +59,7 @@ RULES: dict[type[Problem], Rule] = {
     http.MalformedRequest: Rule(400, "malformed_request"),
     http.MalformedBody: Rule(400, "malformed_body"),
     InvalidBody: Rule(400, "invalid_body"),
+    http.InvalidQuery: Rule(400, "invalid_query"),
     keys.MissingKey: Rule(401, "missing_api_key", text="{message}: make one at {keys_url}"),
     keys.UnknownKey: Rule(401, "invalid_api_key", text="{message}: make one at {keys_url}"),
     keys.DisabledKey: Rule(401, "disabled_api_key", text="{message}: enable it, or make another, at {keys_url}"),
@@ -224,7 +225,7 @@ UNEXPECTED_REFUSAL = Refusal(500, _UNEXPECTED.code, "gateway", UNEXPECTED)
 
 
 def _param(problem: Problem) -> str | None:
-    if isinstance(problem, InvalidBody):
+    if isinstance(problem, InvalidBody | http.InvalidQuery):
         return problem.param
     if isinstance(problem, UnknownModel | RetiredModel):
         return "model"

@@ -32,6 +32,14 @@ class MalformedBody(Problem):
     """The body is not JSON, or not UTF-8, or nested too deeply (400)."""
 
 
+class InvalidQuery(Problem):
+    """A parameter of the query does not match (400)."""
+
+    def __init__(self, message: str, param: str | None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
 class BodyTooLarge(Problem):
     """The body is beyond the bound (413)."""
 

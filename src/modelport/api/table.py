@@ -4,6 +4,7 @@ from modelport.api.routes import Route, inference
 from modelport.api.v1.about import AboutRoutes
 from modelport.api.v1.billing import BillingRoutes
 from modelport.api.v1.calls import CallRoutes
+from modelport.api.v1.exports import ExportRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.models import ModelRoutes
@@ -18,6 +19,7 @@ def all_routes(
     models: ModelRoutes,
     keys: KeyRoutes,
     billing: BillingRoutes,
+    exports: ExportRoutes,
     health: HealthRoutes,
 ) -> tuple[Route, ...]:
     """List every path with its methods; the names are lines of `access.ACCESS`."""
@@ -53,6 +55,8 @@ def all_routes(
         Route(("/v1/billing/balance", "/billing/balance"), {"GET": ("billing.credits", billing.credits)}),
         Route(("/v2/billing",), {"GET": ("billing.balance", billing.usd)}),
         Route(("/v2/billing/detail",), {"GET": ("billing.detail", billing.detail)}),
+        Route(("/v1/export/logs",), {"GET": ("export.logs", exports.logs)}),
+        Route(("/v1/export/entries",), {"GET": ("export.entries", exports.entries)}),
         Route(("/healthz",), {"GET": ("health", health.alive)}),
         Route(("/readyz",), {"GET": ("readiness", health.ready)}),
     )

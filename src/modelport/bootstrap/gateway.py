@@ -19,6 +19,7 @@ from modelport.api.table import all_routes
 from modelport.api.v1.about import AboutRoutes
 from modelport.api.v1.billing import BillingRoutes
 from modelport.api.v1.calls import CallRoutes
+from modelport.api.v1.exports import ExportRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.models import ModelRoutes
@@ -38,6 +39,7 @@ from modelport.serving.health import Health
 from modelport.serving.keeping import Keeping
 from modelport.settings import Settings
 from modelport.storage.changes import Changes
+from modelport.storage.exports import StoredExports
 from modelport.storage.folder import locked_folder
 from modelport.storage.ledger import Ledger, open_writer, reclaim_all
 from modelport.storage.responses import StoredResponses
@@ -117,6 +119,7 @@ def _app(
         ),
         keys=KeyRoutes(desk.keys, desk.issuer, ring, clock, asyncio.to_thread),
         billing=BillingRoutes(store, desk.accounts, clock, asyncio.to_thread),
+        exports=ExportRoutes(StoredExports(desk.database), clock, asyncio.to_thread),
         health=HealthRoutes(Readiness(desk.database).reason, lambda: in_force.rejected),
     )
     return App(

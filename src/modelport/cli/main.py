@@ -17,6 +17,7 @@ _COMMANDS = {
     "keys": "keys",
     "credits": "credits",
     "bill": "bill",
+    "export": "export",
     "models": "models",
     "catalogue": "catalogue",
     "explain": "explain",
