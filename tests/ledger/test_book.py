@@ -10,6 +10,7 @@ from modelport.core.credits import Credits
 from modelport.ledger.book import Book
 from modelport.ledger.problems import AlreadySettled, HoldEnded, InsufficientFunds
 from modelport.ledger.records import HOUSE_ACCOUNT, Receipt
+from modelport.ledger.store import Fund
 from tests.twins.worlds import World, call
 
 PRICE = Credits(100)
@@ -259,10 +260,10 @@ async def test_money_that_is_not_used_returns_to_the_account(world: World) -> No
     other = await world.process("b")
     async with Book(store) as book:
         (await book.hold(account_id, None, Credits(10), Credits(10))).release()
-        assert (await other.borrow(account_id, Credits(1000), Credits(1000))).granted == 0
+        assert (await other.borrow(Fund(account_id), Credits(1000), Credits(1000))).granted == 0
         for _ in range(3):
             await book.renew()
-        assert (await other.borrow(account_id, Credits(1000), Credits(1000))).granted == 1000
+        assert (await other.borrow(Fund(account_id), Credits(1000), Credits(1000))).granted == 1000
 
 
 async def test_a_slice_that_lapsed_is_forgotten_and_its_calls_are_still_charged(world: World) -> None:
@@ -284,7 +285,7 @@ async def test_a_lapsed_slice_whose_money_is_lent_again_is_made_up_by_the_house(
         late = await book.hold(account_id, None, Credits(100), Credits(100))
         world.clock.pass_s(6)
         other = await world.process("b")
-        assert (await other.borrow(account_id, Credits(70), Credits(70))).granted == 70
+        assert (await other.borrow(Fund(account_id), Credits(70), Credits(70))).granted == 70
         assert await late.settle(call(account_id, 80, 1)) == Receipt(Credits(30), Credits(50), "short")
     assert world.problems() == []
 
@@ -297,7 +298,7 @@ async def test_new_money_reaches_those_who_wait(world: World) -> None:
         second = asyncio.create_task(book.hold(account_id, None, Credits(100), Credits(100)))
         await asyncio.sleep(0.01)
         await store.move(1, account_id, Credits(500), "PAYMENT", "payment", world.clock.now_ms())
-        book.money_came(account_id)
+        book.account_changed(account_id)
         (await second).release()
         first.release()
     assert world.balance(account_id) == 600

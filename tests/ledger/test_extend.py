@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from modelport.core.credits import Credits
-from modelport.ledger.book import Book, Hold
+from modelport.ledger.book import Book
 from modelport.ledger.budget import KeyBudget
+from modelport.ledger.hold import Hold
 from modelport.ledger.problems import HoldEnded, InsufficientFunds
 from modelport.ledger.records import Receipt
 from tests.twins.worlds import World, call
@@ -81,24 +82,25 @@ async def test_holds_that_grow_at_once_share_out_exactly_what_there_is(world: Wo
 
 async def test_a_key_grows_up_to_its_limit_and_what_it_could_not_use_stays_its_own(world: World) -> None:
     account_id = world.account(1000)
-    key = KeyBudget(7, "no_reset", Credits(100))
+    key = world.key(account_id, 100)
     async with Book(await world.process("a")) as book:
         hold = await held(book, account_id, 40, key)
         assert await hold.extend(Credits(500)) == 60
         assert await hold.extend(Credits(1)) == 0
-        await hold.settle(call(account_id, 70, key_id=7))
+        await hold.settle(call(account_id, 70, key_id=key.key_id))
         async with await held(book, account_id, 30, key) as rest:
             assert rest.amount == 30
 
 
 async def test_what_the_account_lacks_is_not_held_against_the_key(world: World) -> None:
     account_id = world.account(100)
-    key = KeyBudget(7, "no_reset", Credits(1000))
-    async with Book(await world.process("a")) as book:
-        async with await held(book, account_id, 40, key) as hold:
-            assert await hold.extend(Credits(900)) == 60
-            assert book.allowances[7].held == 100
-        assert book.allowances[7].held == 0
+    key = world.key(account_id, 1000)
+    async with Book(await world.process("a")) as book, await held(book, account_id, 40, key) as hold:
+        assert await hold.extend(Credits(900)) == 60
+        assert hold.amount == 100
+        world.top_up(account_id, 900)
+        book.account_changed(account_id)
+        assert (await held(book, account_id, 900, key)).amount == 900
 
 
 async def test_a_hold_whose_slice_lapsed_is_held_anew(world: World) -> None:
@@ -127,7 +129,7 @@ async def test_a_hold_whose_money_went_to_others_with_its_slice_does_not_grow(wo
 
 async def test_a_hold_that_ends_while_money_is_borrowed_leaves_it_free(world: World) -> None:
     account_id = world.account(1000)
-    key = KeyBudget(7, "no_reset", Credits(1000))
+    key = world.key(account_id, 1000)
     async with Book(await world.process("a")) as book:
         hold = await held(book, account_id, 10, key)
         extending = asyncio.create_task(hold.extend(Credits(900)))

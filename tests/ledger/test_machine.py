@@ -7,13 +7,15 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from modelport.core.credits import Credits
-from modelport.ledger.book import Book, Hold
+from modelport.ledger.book import Book
 from modelport.ledger.budget import KeyBudget
+from modelport.ledger.hold import Hold
 from modelport.ledger.problems import InsufficientFunds, KeyLimitReached
 from tests.twins.ledger import Vault, VaultLedger
 from tests.twins.worlds import call, open_world
@@ -39,9 +41,11 @@ class MoneyInMemory(RuleBasedStateMachine):
         self.stack = AsyncExitStack()
         folder = self.stack.enter_context(tempfile.TemporaryDirectory())
         self.world = self.run(self.stack.enter_async_context(open_world(self.kind, Path(folder))))
+        self.keys: dict[int, KeyBudget] = {}
         self.books: list[Book] = []
         self.open: list[tuple[Book, Hold, int]] = []
         self.given = {self.world.account(0): 0, self.world.account(0): 0}
+        self.keys = {LIMITED: self.world.key(LIMITED, LIMIT)}
         self.starts = 0
         self.calls = 0
 
@@ -66,13 +70,22 @@ class MoneyInMemory(RuleBasedStateMachine):
         self.world.top_up(account_id, amount)
         self.given[account_id] += amount
 
+    def key_of(self, account_id: int) -> int:
+        key = self.keys.get(account_id)
+        return 99 if key is None else key.key_id
+
+    @rule(account_id=ACCOUNTS, amount=AMOUNTS)
+    def refund_or_dispute(self, account_id: int, amount: int) -> None:
+        self.world.take_back(account_id, amount)
+        self.given[account_id] -= amount
+
     @rule(process=PROCESSES, account_id=ACCOUNTS, ask=AMOUNTS, least=AMOUNTS)
     def hold(self, process: int, account_id: int, ask: int, least: int) -> None:
         book = self.books[process]
-        key = KeyBudget(LIMITED, "no_reset", LIMIT) if account_id == LIMITED else None
+        key = self.keys.get(account_id)
         least = min(ask, least)
         free = self.world.free(account_id)
-        nothing_open = free == self.world.balance(account_id) and not self.open
+        nothing_open = free == self.world.balance(account_id) and not self.open and not self.world.owed(account_id)
         try:
             hold = self.run(book.hold(account_id, key, Credits(ask), Credits(least)))
         except KeyLimitReached:
@@ -100,7 +113,7 @@ class MoneyInMemory(RuleBasedStateMachine):
     def settle(self, data: st.DataObject, cost: int, is_on_house: bool) -> None:
         _, hold, account_id = self.open.pop(data.draw(st.integers(0, len(self.open) - 1)))
         self.calls += 1
-        record = call(account_id, cost, self.calls, key_id=account_id, is_on_house=is_on_house)
+        record = call(account_id, cost, self.calls, key_id=self.key_of(account_id), is_on_house=is_on_house)
         paid = self.run(hold.settle(record))
         assert paid.charged + paid.on_house == cost
         assert not (is_on_house and paid.charged)
@@ -129,7 +142,9 @@ class MoneyInMemory(RuleBasedStateMachine):
     def the_books_balance(self) -> None:
         assert self.world.problems() == []
         for account_id, given in self.given.items():
-            assert self.world.balance(account_id) == given - self.world.charged(account_id)
+            owed = self.world.owed(account_id)
+            assert self.world.balance(account_id) == given + owed - self.world.charged(account_id)
+            assert owed >= 0
             assert self.world.free(account_id) >= 0
         assert self.world.rows() == self.calls
 
@@ -140,10 +155,11 @@ class MoneyInMemory(RuleBasedStateMachine):
         self.world.clock.pass_s(6)
         last = self.new_book()
         for account_id in self.given:
+            self.top_up(account_id, self.world.owed(account_id) + 1)  # pays what is owed, and lets the account spend
             if left := self.world.balance(account_id):
                 hold = self.run(last.hold(account_id, None, Credits(left), Credits(left)))
                 self.calls += 1
-                self.run(hold.settle(call(account_id, left, self.calls, key_id=account_id)))
+                self.run(hold.settle(call(account_id, left, self.calls, key_id=self.key_of(account_id))))
             assert self.world.balance(account_id) == 0
         self.the_books_balance()
         self.run(last.__aexit__(None, None, None))
@@ -155,6 +171,12 @@ class MoneyInSqlite(MoneyInMemory):
     """The same on a database file."""
 
     kind = "sqlite"
+
+
+class MoneyInPostgres(MoneyInMemory):
+    """The same on a server."""
+
+    kind = "postgres"
 
 
 async def abandon(book: Book) -> None:
@@ -172,3 +194,5 @@ TestMoneyInMemory = MoneyInMemory.TestCase
 TestMoneyInMemory.settings = often(60)
 TestMoneyInSqlite = MoneyInSqlite.TestCase
 TestMoneyInSqlite.settings = often(5)
+TestMoneyInPostgres = pytest.mark.debian("postgresql")(MoneyInPostgres.TestCase)
+TestMoneyInPostgres.settings = often(5)

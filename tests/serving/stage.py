@@ -20,6 +20,7 @@ from modelport.dialects.wire import UpstreamRequest
 from modelport.keys.key import DisconnectPolicy, Key, Limit
 from modelport.ledger.book import Book
 from modelport.ledger.records import CallRecord, Receipt
+from modelport.ledger.store import Fund
 from modelport.operations.usage import TEXT_METERS
 from modelport.routing.router import Router
 from modelport.serving.calls import ServeCalls
@@ -279,7 +280,7 @@ class Stage:
     def is_all_free(self) -> bool:
         """Whether nothing is held of what the account has, as far as this process knows."""
         purse = self.book.purses.get(ACCOUNT)
-        lent = self.vault.lent(ACCOUNT)
+        lent = self.vault.lent(Fund(ACCOUNT))
         return purse is None or (purse.open == 0 and purse.free == lent)
 
 

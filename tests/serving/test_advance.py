@@ -9,7 +9,7 @@ import pytest
 
 from modelport.core.credits import Credits
 from modelport.ledger.problems import StoreUnavailable
-from modelport.ledger.store import Loan
+from modelport.ledger.store import Fund, Loan
 from modelport.serving.advance import LOOK_EVERY
 from tests.serving import stage as parts
 from tests.serving.stage import NotingClient, Script, Stage, event, key_of, limit_of, offer_of, on_stage, stream, whole
@@ -101,7 +101,7 @@ async def test_a_stream_holds_little_of_a_rich_account_at_first_and_more_as_it_g
         call = asyncio.create_task(ask(stage))
         for gap in (early, late):
             await gap.reached.wait()
-            held.append(stage.vault.lent(parts.ACCOUNT) - stage.book.purses[parts.ACCOUNT].free)
+            held.append(stage.vault.lent(Fund(parts.ACCOUNT)) - stage.book.purses[parts.ACCOUNT].free)
             gap.set()
         await call
     assert held[0] == GUESS

@@ -10,7 +10,8 @@ from modelport.core.ids import IdSource
 from modelport.ledger.book import Book
 from modelport.storage.database import Database, sqlite_url
 from modelport.storage.folder import locked_folder
-from modelport.storage.ledger import Ledger, open_writer, reclaim_all
+from modelport.storage.ledger import Ledger, reclaim_all
+from modelport.storage.writer import Writer
 from tests.twins.worlds import call
 
 CALLERS = 50
@@ -20,7 +21,7 @@ ASK = Credits(1000)
 async def spend(database: Database, accounts: list[int]) -> None:
     """Make calls forever: most cost what they hold or less, some more, some are on the house."""
     draw = IdSource()
-    async with open_writer(database) as writer, Book(Ledger(database, writer, draw())) as book:
+    async with Writer(database) as writer, Book(Ledger(database, writer, draw())) as book:
 
         async def caller(number: int) -> None:
             account_id = accounts[number % len(accounts)]

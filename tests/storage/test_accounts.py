@@ -13,19 +13,22 @@ from modelport.storage.books import check_books
 from modelport.storage.database import Database
 from modelport.storage.moves import balance_of, entries_of
 from tests.twins.accounts import TwinAccounts
-from tests.twins.database import fresh_database
+from tests.twins.worlds import DATABASES, KINDS, opened
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = fresh_database(tmp_path)
-    yield opened
-    opened.close()
+@pytest.fixture(params=DATABASES)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    with opened(request.param, tmp_path) as found:
+        yield found
 
 
-@pytest.fixture(params=["twin", "sqlite"])
-def store(request: pytest.FixtureRequest) -> AccountStore:
-    return TwinAccounts() if request.param == "twin" else Accounts(request.getfixturevalue("database"))
+@pytest.fixture(params=KINDS)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AccountStore]:
+    if request.param == "twin":
+        yield TwinAccounts()
+        return
+    with opened(request.param, tmp_path) as found:
+        yield Accounts(found)
 
 
 def test_customers_are_numbered_from_three(store: AccountStore) -> None:

@@ -13,8 +13,9 @@ from modelport.storage.accounts import Accounts
 from modelport.storage.books import check_books
 from modelport.storage.database import Database
 from modelport.storage.folder import locked_folder
-from modelport.storage.ledger import Ledger, open_writer, reclaim_all
+from modelport.storage.ledger import Ledger, reclaim_all
 from modelport.storage.moves import balance_of
+from modelport.storage.writer import Writer
 from tests.twins.database import fresh_database
 from tests.twins.worlds import call
 
@@ -52,7 +53,7 @@ async def spend_the_rest(database: Database, account_id: int) -> None:
     """Hold and pay all that an account has left."""
     with database.read() as connection:
         left = balance_of(connection, account_id)
-    async with open_writer(database) as writer, Book(Ledger(database, writer, "last")) as book:
+    async with Writer(database) as writer, Book(Ledger(database, writer, "last")) as book:
         hold = await book.hold(account_id, None, left, left)
         await hold.settle(call(account_id, left, f"rest-{account_id}", key_id=99))
     with database.read() as connection:

@@ -8,28 +8,28 @@ import pytest
 from modelport.core.credits import Credits
 from modelport.keys.key import Key, Limit, UnknownPrefix
 from modelport.keys.store import KeyStore, KeyTerms, NewKey
-from modelport.storage.accounts import Accounts
-from modelport.storage.changes import Changes
+from modelport.storage.changes import open_changes
 from modelport.storage.database import Database
 from modelport.storage.keys import Keys
 from tests.keys.twin import TwinKeys
-from tests.twins.database import fresh_database
+from tests.twins.worlds import DATABASES, KINDS, opened
 
 ACCOUNT = 3
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = fresh_database(tmp_path)
-    for name in ("ann", "bob"):
-        Accounts(opened).create(name, "", Credits(0), 0)
-    yield opened
-    opened.close()
+@pytest.fixture(params=DATABASES)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    with opened(request.param, tmp_path, "ann", "bob") as found:
+        yield found
 
 
-@pytest.fixture(params=["twin", "sqlite"])
-def store(request: pytest.FixtureRequest) -> KeyStore:
-    return TwinKeys() if request.param == "twin" else Keys(request.getfixturevalue("database"))
+@pytest.fixture(params=KINDS)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[KeyStore]:
+    if request.param == "twin":
+        yield TwinKeys()
+        return
+    with opened(request.param, tmp_path, "ann", "bob") as found:
+        yield Keys(found)
 
 
 def new(prefix: str = "0123abcd", account_id: int = ACCOUNT) -> NewKey:
@@ -94,7 +94,7 @@ def test_a_key_of_another_account_is_unknown(store: KeyStore) -> None:
 
 
 def test_every_write_of_a_key_is_a_change(database: Database) -> None:
-    store, changes = Keys(database), Changes(database)
+    store, changes = Keys(database), open_changes(database)
     key = added(store, new(), 0)
     store.update(ACCOUNT, "0123abcd", KeyTerms(None, True, None, None), 0)
     store.delete(ACCOUNT, "0123abcd", 0)

@@ -16,8 +16,8 @@ from modelport.ledger.store import Settlement
 from modelport.storage.accounts import Accounts
 from modelport.storage.books import check_books
 from modelport.storage.database import FILE_NAME, Database
-from modelport.storage.ledger import open_writer
-from modelport.storage.settlement import settle_all
+from modelport.storage.sqlite.teller import SqliteTeller
+from modelport.storage.teller import Teller
 from modelport.storage.writer import Writer
 from tests.twins.database import fresh_database
 from tests.twins.worlds import call
@@ -36,7 +36,7 @@ def settlement(account_id: int, number: int) -> Settlement:
 
 async def test_what_arrives_while_the_writer_is_busy_is_committed_together_and_in_order(database: Database) -> None:
     done: list[str] = []
-    async with open_writer(database) as writer:
+    async with Writer(database) as writer:
 
         def work(name: str) -> Callable[[Connection], int]:
             def note(connection: Connection) -> int:
@@ -58,7 +58,7 @@ async def test_what_arrives_while_the_writer_is_busy_is_committed_together_and_i
 
 
 async def test_work_that_fails_is_undone_and_the_rest_of_its_group_is_not(database: Database) -> None:
-    async with open_writer(database) as writer:
+    async with Writer(database) as writer:
 
         def fail(connection: Connection) -> None:
             connection.exec_driver_sql("INSERT INTO changes (kind, subject, at_ms) VALUES ('key', '1', 1)")
@@ -73,7 +73,7 @@ async def test_work_that_fails_is_undone_and_the_rest_of_its_group_is_not(databa
 
 
 async def test_a_waiter_that_has_gone_is_written_for_all_the_same(database: Database) -> None:
-    async with open_writer(database) as writer:
+    async with Writer(database) as writer:
 
         def note(connection: Connection) -> None:
             connection.exec_driver_sql("INSERT INTO changes (kind, subject, at_ms) VALUES ('key', '1', 1)")
@@ -86,7 +86,7 @@ async def test_a_waiter_that_has_gone_is_written_for_all_the_same(database: Data
 
 
 async def test_what_waits_is_written_before_the_writer_closes_and_nothing_after(database: Database) -> None:
-    async with open_writer(database) as writer:
+    async with Writer(database) as writer:
         for number in range(100):
             writer.settle(settlement(3, number), lambda _: None)
     with database.read() as connection:
@@ -96,7 +96,7 @@ async def test_what_waits_is_written_before_the_writer_closes_and_nothing_after(
 
 
 async def test_no_more_waits_than_there_is_room_for(database: Database) -> None:
-    writer = Writer(database, lambda cursor, settlements: settle_all(lambda: 0, cursor, settlements), capacity=3)
+    writer = Writer(database, capacity=3)
     async with writer:
         ended: list[object] = []
         for number in range(3):
@@ -111,7 +111,7 @@ async def test_a_locked_database_fails_those_who_wait_and_serves_the_next(
 ) -> None:
     account_id = Accounts(database).create("a", "", Credits(100), 0).id
     other = sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)
-    async with open_writer(database) as writer:
+    async with Writer(database) as writer:
         loop = asyncio.get_running_loop()
         outcomes = [loop.create_future() for _ in range(3)]
         other.execute("BEGIN IMMEDIATE")
@@ -131,7 +131,7 @@ async def test_a_full_disk_fails_those_who_wait_and_serves_the_next(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     account_id = Accounts(database).create("a", "", Credits(100_000), 0).id
-    async with open_writer(database) as writer:
+    async with Writer(database) as writer:
 
         def limit(pages: int) -> Callable[[Connection], int]:
             return lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}").scalar_one()
@@ -157,15 +157,19 @@ async def test_a_full_disk_fails_those_who_wait_and_serves_the_next(
 async def test_quick_work_that_fails_is_undone_and_the_rest_of_its_group_is_done(database: Database) -> None:
     note = "INSERT INTO changes (kind, subject, at_ms) VALUES ('key', '1', 1)"
 
-    def fail(cursor: sqlite3.Cursor) -> None:
-        cursor.execute(note)
+    def cursor_of(teller: Teller) -> sqlite3.Cursor:
+        assert isinstance(teller, SqliteTeller)
+        return teller.cursor
+
+    def fail(teller: Teller) -> None:
+        cursor_of(teller).execute(note)
         raise LookupError("no such thing")
 
-    def add(cursor: sqlite3.Cursor) -> int:
-        cursor.execute(note)
-        return cursor.execute("SELECT COUNT(*) FROM changes").fetchone()[0]
+    def add(teller: Teller) -> int:
+        cursor_of(teller).execute(note)
+        return cursor_of(teller).execute("SELECT COUNT(*) FROM changes").fetchone()[0]
 
-    async with open_writer(database) as writer:
+    async with Writer(database) as writer:
         works = (writer.run_quick(add), writer.run_quick(fail), writer.run_quick(add))
         outcomes = await asyncio.gather(*works, return_exceptions=True)
     assert (outcomes[0], outcomes[2]) == (1, 2)

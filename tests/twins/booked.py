@@ -16,9 +16,9 @@ from modelport.storage.accounts import Accounts
 from modelport.storage.database import Database
 from modelport.storage.keys import Keys
 from tests.twins.clock import StoppedClock
-from tests.twins.worlds import KINDS, World, call, open_world
+from tests.twins.worlds import DATABASES, World, call, open_world
 
-STORES = tuple(kind for kind in KINDS if kind != "twin")
+STORES = DATABASES
 """The worlds that are databases."""
 RATE = 1_000_000_000_000
 """One credit for each unit."""

@@ -1,23 +1,36 @@
 """The same ledger twice: in memory and on SQLite, with what tests need around it."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Protocol
+from uuid import uuid4
 
+import pytest
+from sqlalchemy import text, update
+
+from modelport.core.clock import Clock
 from modelport.core.credits import Credits
+from modelport.keys.key import Limit
+from modelport.keys.store import NewKey
+from modelport.ledger.budget import KeyBudget, Period
 from modelport.ledger.records import WORLD_ACCOUNT, CallRecord
-from modelport.ledger.store import LedgerStore
+from modelport.ledger.store import Fund, LedgerStore
 from modelport.storage.accounts import Accounts
 from modelport.storage.books import check_books
 from modelport.storage.database import Database
-from modelport.storage.ledger import Ledger, open_writer, reclaim_all
-from modelport.storage.moves import balance_of, top_up
+from modelport.storage.keys import Keys
+from modelport.storage.ledger import Ledger, reclaim_all
+from modelport.storage.moves import balance_of, owed_by, take_back, top_up
+from modelport.storage.tables import keys
+from modelport.storage.writer import Writer
 from tests.twins.clock import StoppedClock
 from tests.twins.database import fresh_database
 from tests.twins.ledger import Vault, VaultLedger
 
-KINDS = ("twin", "sqlite")
+POSTGRES = pytest.param("postgres", marks=pytest.mark.debian("postgresql"))
+DATABASES = ("sqlite", POSTGRES)
+KINDS = ("twin", *DATABASES)
 
 
 class World(Protocol):
@@ -31,6 +44,14 @@ class World(Protocol):
 
     def account(self, credit: int) -> int:
         """Make an account with so much money."""
+        ...
+
+    def key(self, account_id: int, threshold: int, period: Period = "no_reset") -> KeyBudget:
+        """Make a key that may spend so much in each period."""
+        ...
+
+    def limit(self, key: KeyBudget, threshold: int) -> None:
+        """Change what a key may spend."""
         ...
 
     def balance(self, account_id: int) -> int:
@@ -51,6 +72,14 @@ class World(Protocol):
 
     def top_up(self, account_id: int, credit: int) -> None:
         """Bring money in."""
+        ...
+
+    def take_back(self, account_id: int, credit: int) -> None:
+        """Return money that had come in, after a refund or a dispute."""
+        ...
+
+    def owed(self, account_id: int) -> int:
+        """Say what an account owes."""
         ...
 
     def reclaim(self) -> None:
@@ -79,11 +108,19 @@ class TwinWorld:
             self.vault.entries.append(("INIT", WORLD_ACCOUNT, self._last_account, credit))
         return self._last_account
 
+    def key(self, account_id: int, threshold: int, period: Period = "no_reset") -> KeyBudget:
+        key_id = len(self.vault.thresholds) + 1
+        self.vault.thresholds[key_id] = threshold
+        return KeyBudget(key_id, period)
+
+    def limit(self, key: KeyBudget, threshold: int) -> None:
+        self.vault.thresholds[key.key_id] = threshold
+
     def balance(self, account_id: int) -> int:
         return self.vault.balance(account_id)
 
     def free(self, account_id: int) -> int:
-        return self.vault.free(account_id)
+        return self.vault.free(Fund(account_id))
 
     def rows(self) -> int:
         return len(self.vault.requests)
@@ -92,7 +129,13 @@ class TwinWorld:
         return sum(paid.charged for record, paid in self.vault.requests.values() if record.account_id == account_id)
 
     def top_up(self, account_id: int, credit: int) -> None:
-        self.vault.entries.append(("PAYMENT", WORLD_ACCOUNT, account_id, credit))
+        self.vault.top_up(account_id, credit)
+
+    def take_back(self, account_id: int, credit: int) -> None:
+        self.vault.take_back(account_id, credit)
+
+    def owed(self, account_id: int) -> int:
+        return self.vault.owed[account_id]
 
     def reclaim(self) -> None:
         self.vault.allotments.clear()
@@ -100,21 +143,21 @@ class TwinWorld:
     def problems(self) -> list[str]:
         vault = self.vault
         found = [
-            f"account {account_id}: balance {vault.balance(account_id)}, free {vault.free(account_id)}"
+            f"account {account_id}: balance {vault.balance(account_id)}, free {vault.free(Fund(account_id))}"
             for account_id in range(3, self._last_account + 1)
-            if vault.balance(account_id) < 0 or vault.free(account_id) < 0
+            if vault.balance(account_id) < 0 or vault.free(Fund(account_id)) < 0
         ]
         rows = sum(paid.charged + paid.on_house for _, paid in vault.requests.values())
         entered = sum(amount for kind, _, _, amount in vault.entries if kind == "MODEL_USAGE")
         return found if rows == entered else [*found, f"rows say {rows}, entries {entered}"]
 
 
-class SqliteWorld:
-    """A database file."""
+class StoredWorld:
+    """A database: a file, or a server's."""
 
-    def __init__(self, folder: Path, stack: AsyncExitStack) -> None:
-        self.clock = StoppedClock()
-        self.database = fresh_database(folder, self.clock)
+    def __init__(self, database: Database, clock: StoppedClock, stack: AsyncExitStack) -> None:
+        self.clock = clock
+        self.database = database
         self._stack = stack
         stack.callback(self.database.close)
         self._accounts = Accounts(self.database)
@@ -122,11 +165,24 @@ class SqliteWorld:
     async def process(self, owner: str) -> LedgerStore:
         database = Database(self.database.url, clock=self.clock)
         self._stack.callback(database.close)
-        return Ledger(database, await self._stack.enter_async_context(open_writer(database)), owner)
+        return Ledger(database, await self._stack.enter_async_context(Writer(database)), owner)
 
     def account(self, credit: int) -> int:
         name = f"account {len(self._accounts.all())}"
         return self._accounts.create(name, "", Credits(credit), self.clock.now_ms()).id
+
+    def key(self, account_id: int, threshold: int, period: Period = "no_reset") -> KeyBudget:
+        limit = Limit(period, Credits(threshold))
+        prefix = uuid4().hex[:8]
+        made = Keys(self.database).add(
+            NewKey(account_id, prefix, prefix.encode(), None, False, None, limit), self.clock.now_ms()
+        )
+        assert made is not None
+        return KeyBudget(made.id, period)
+
+    def limit(self, key: KeyBudget, threshold: int) -> None:
+        with self.database.write() as connection:
+            connection.execute(update(keys).where(keys.c.id == key.key_id).values(limit_credits=threshold))
 
     def balance(self, account_id: int) -> int:
         with self.database.read() as connection:
@@ -134,25 +190,34 @@ class SqliteWorld:
 
     def free(self, account_id: int) -> int:
         return self.balance(account_id) - self._sum(
-            "SELECT SUM(credits) FROM allotments WHERE account_id = ? AND expires_at_ms > ?",
-            account_id,
-            self.clock.now_ms(),
+            "SELECT SUM(credits) FROM allotments WHERE account_id = :account AND expires_at_ms > :now",
+            account=account_id,
+            now=self.clock.now_ms(),
         )
 
     def rows(self) -> int:
         return self._sum("SELECT COUNT(*) FROM requests")
 
     def charged(self, account_id: int) -> int:
-        return self._sum("SELECT SUM(charged_credits) FROM requests WHERE account_id = ?", account_id)
+        return self._sum("SELECT SUM(charged_credits) FROM requests WHERE account_id = :account", account=account_id)
 
     def top_up(self, account_id: int, credit: int) -> None:
         now = self.clock.now_ms()
         with self.database.write() as connection:
             top_up(connection, account_id, Credits(credit), "PAYMENT", None, now)
 
-    def _sum(self, query: str, *parameters: int) -> int:
+    def take_back(self, account_id: int, credit: int) -> None:
+        now = self.clock.now_ms()
+        with self.database.write() as connection:
+            take_back(connection, now, account_id, Credits(credit), "refund", now)
+
+    def owed(self, account_id: int) -> int:
         with self.database.read() as connection:
-            return connection.exec_driver_sql(query, parameters).scalar_one() or 0
+            return owed_by(connection, account_id)
+
+    def _sum(self, query: str, **parameters: int) -> int:
+        with self.database.read() as connection:
+            return int(connection.execute(text(query), parameters).scalar_one() or 0)
 
     def reclaim(self) -> None:
         reclaim_all(self.database)
@@ -165,7 +230,33 @@ class SqliteWorld:
 async def open_world(kind: str, folder: Path) -> AsyncIterator[World]:
     """Make a world; whatever was opened in it is closed with it."""
     async with AsyncExitStack() as stack:
-        yield TwinWorld() if kind == "twin" else SqliteWorld(folder, stack)
+        if kind == "twin":
+            yield TwinWorld()
+            return
+        clock = StoppedClock()
+        yield StoredWorld(open_database(kind, folder, stack, clock), clock, stack)
+
+
+def open_database(kind: str, folder: Path, stack: AsyncExitStack | ExitStack, clock: Clock | None = None) -> Database:
+    """Open a new database of the newest schema; it ends with the stack, the caller closes it."""
+    if kind == "sqlite":
+        return fresh_database(folder, clock)
+    from tests.twins.postgres import fresh_postgres, give_back
+
+    url = fresh_postgres()
+    stack.callback(give_back, url)
+    return Database(url, clock=clock)
+
+
+@contextmanager
+def opened(kind: str, folder: Path, *accounts: str, clock: Clock | None = None) -> Iterator[Database]:
+    """Open a new database with accounts of those names, the first of which is number three."""
+    with ExitStack() as stack:
+        database = open_database(kind, folder, stack, clock)
+        stack.callback(database.close)
+        for name in accounts:
+            Accounts(database).create(name, "", Credits(0), 0)
+        yield database
 
 
 def call(account_id: int, cost: int, number: int | str = 0, **changed: object) -> CallRecord:

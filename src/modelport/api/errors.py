@@ -69,6 +69,9 @@ RULES: dict[type[Problem], Rule] = {
         403, "insufficient_funds", text="You have run out of credits: {message}. See {billing_url}"
     ),
     money.KeyLimitReached: Rule(403, "key_limit_reached", text="{message}. See {keys_url}"),
+    money.FreeAllowanceUsedUp: Rule(
+        429, "free_allowance_used_up", text="Too Many Requests: {message}. See {billing_url}"
+    ),
     AddressRefused: Rule(400, "address_refused"),
     http.UnknownRoute: Rule(404, "unknown_route", text="{message}: {root}/ says where to start"),
     http.UnknownPage: Rule(404, "not_found"),

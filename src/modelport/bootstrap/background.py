@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from modelport.bootstrap.catalogue import CatalogueInForce
@@ -14,7 +15,7 @@ from modelport.keys.ring import KeyRing
 from modelport.ledger.book import Book
 from modelport.ledger.records import WORLD_ACCOUNT
 from modelport.serving.keeping import Keeping
-from modelport.storage.changes import Changes
+from modelport.storage.changes import Change, Changes
 from modelport.storage.database import Database
 from modelport.storage.moves import balance_of
 from modelport.storage.sweeping import sweep_logs
@@ -22,6 +23,7 @@ from modelport.upstream.providers import Providers
 
 _log = logging.getLogger(__name__)
 _FOLLOW_S = 0.1
+_WAIT_S = 1.0
 _WATCH_S = 0.5
 _LOOK_S = 5.0
 _SWEEP_S = 3600.0
@@ -62,23 +64,43 @@ class Follower:
     changes: Changes
     ring: KeyRing
     book: Book
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    _begun: int = field(default=0, init=False)
 
     async def poll(self) -> None:
-        """Look for changes now: microseconds when there are none."""
-        for change in self.changes.poll():
+        """Look for changes now: microseconds on SQLite when there are none; elsewhere many who ask share one look."""
+        if self.changes.is_quick:
+            self._follow(self.changes.poll())
+            return
+        seen = self._begun
+        async with self._lock:
+            if self._begun > seen:  # one that began after this one was asked for
+                return
+            self._begun += 1
+            self._follow(await asyncio.to_thread(self.changes.poll))
+
+    def _follow(self, changed: Sequence[Change]) -> None:
+        for change in changed:
             if change.kind == "key":
                 self.ring.forget(int(change.subject))
+                self.book.key_changed(int(change.subject))
+            elif change.kind == "account":
+                self.ring.forget()
             elif change.kind == "credits":
-                self.book.money_came(int(change.subject))
+                self.book.account_changed(int(change.subject))
 
     async def follow(self) -> None:
-        """Look for changes ten times a second, for ever."""
-        while True:
-            await asyncio.sleep(_FOLLOW_S)
-            try:
-                await self.poll()
-            except Problem as problem:
-                _log.error("changes could not be read: %s", problem.message)
+        """Look for changes whenever there are some, for ever: ten times a second, or when the database says so."""
+        with ThreadPoolExecutor(1, "modelport-changes") as waiting:
+            while True:
+                if self.changes.is_quick:
+                    await asyncio.sleep(_FOLLOW_S)
+                else:
+                    await asyncio.get_running_loop().run_in_executor(waiting, self.changes.wait, _WAIT_S)
+                try:
+                    await self.poll()
+                except Problem as problem:
+                    _log.error("changes could not be read: %s", problem.message)
 
 
 async def watch(in_force: CatalogueInForce, providers: Providers) -> None:
@@ -107,14 +129,16 @@ async def sweep_rows(database: Database, days: int | None) -> None:
     if days is None:
         return
     while True:
+        wait_ms, swept = QUARTER_MS, _ROWS_AT_ONCE
         try:
-            before_ms, swept = database.now_ms() - days * DAY_MS, _ROWS_AT_ONCE
+            now_ms = await asyncio.to_thread(database.now_ms)
+            wait_ms -= now_ms % QUARTER_MS
             while swept == _ROWS_AT_ONCE:
-                swept = await asyncio.to_thread(sweep_logs, database, before_ms, _ROWS_AT_ONCE)
+                swept = await asyncio.to_thread(sweep_logs, database, now_ms - days * DAY_MS, _ROWS_AT_ONCE)
                 await asyncio.sleep(_BETWEEN_BATCHES_S)
         except Problem as problem:
             _log.error("the rows of old calls could not be swept: %s", problem.message)
-        await asyncio.sleep((QUARTER_MS - database.now_ms() % QUARTER_MS) / 1000)
+        await asyncio.sleep(wait_ms / 1000)
 
 
 @contextlib.asynccontextmanager

@@ -7,6 +7,7 @@ import random
 import secrets
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack
+from decimal import Decimal
 
 from modelport.api.app import App
 from modelport.api.cors import Cors
@@ -29,6 +30,7 @@ from modelport.bootstrap.catalogue import CatalogueInForce, load_catalogue, rout
 from modelport.bootstrap.office import Office, office, usable_folder
 from modelport.bootstrap.parts import engines_of, is_loopback, networks, proxies, secrets_of
 from modelport.core.clock import Clock, SystemClock
+from modelport.core.credits import from_usd
 from modelport.core.ids import IdSource
 from modelport.keys.ring import KeyRing
 from modelport.ledger.book import Book
@@ -38,11 +40,12 @@ from modelport.serving.estimate import Estimator
 from modelport.serving.health import Health
 from modelport.serving.keeping import Keeping
 from modelport.settings import Settings
-from modelport.storage.changes import Changes
+from modelport.storage.changes import open_changes
 from modelport.storage.exports import StoredExports
 from modelport.storage.folder import locked_folder
-from modelport.storage.ledger import Ledger, open_writer, reclaim_all
+from modelport.storage.ledger import Ledger, reclaim_all
 from modelport.storage.responses import StoredResponses
+from modelport.storage.writer import Writer
 from modelport.upstream.dial import Tls
 from modelport.upstream.providers import Providers
 
@@ -57,19 +60,21 @@ async def gateway(settings: Settings) -> AsyncGenerator[App]:
         with usable_folder(settings.data_dir):
             stack.enter_context(locked_folder(settings.data_dir))
         desk = stack.enter_context(office(settings))
-        reclaim_all(desk.database)
+        if not desk.database.is_shared:
+            reclaim_all(desk.database)
         catalogue = load_catalogue(settings)
         in_force = CatalogueInForce(settings, catalogue, router_for(catalogue))
         clock = SystemClock()
-        writer = await stack.enter_async_context(open_writer(desk.database))
-        store = Ledger(desk.database, writer, secrets.token_hex(8))
+        writer = await stack.enter_async_context(Writer(desk.database, retry_s=settings.storage.retry_s))
+        free_per_hour = from_usd(Decimal(settings.money.free_usd_per_hour))
+        store = Ledger(desk.database, writer, secrets.token_hex(8), free_per_hour=free_per_hour)
         book = await stack.enter_async_context(Book(store, clock, settings.money.hold_wait_s))
         engines = await stack.enter_async_context(engines_of(settings))
         providers = Providers(
             secrets_of(catalogue), engines=engines, proxies=proxies(settings), tls=Tls(settings.egress.ca_file)
         )
         await stack.enter_async_context(providers)
-        changes = Changes(desk.database)
+        changes = open_changes(desk.database)
         stack.callback(changes.close)
         ring = KeyRing(desk.keys, desk.issuer.hasher, refresh=lambda: follower.poll())
         follower = Follower(changes, ring, book)

@@ -10,7 +10,7 @@ from pathlib import Path
 from modelport.core.credits import Credits
 from modelport.core.errors import Problem
 from modelport.keys.issue import KeyHasher, KeyIssuer
-from modelport.settings import Settings
+from modelport.settings import Settings, SettingsInvalid
 from modelport.storage.accounts import Accounts
 from modelport.storage.database import Database, sqlite_url
 from modelport.storage.keys import Keys
@@ -68,12 +68,32 @@ def usable_folder(folder: Path) -> Generator[None]:
         raise FolderUnusable(folder, error) from error
 
 
+class SecretMissing(SettingsInvalid):
+    """The database is shared, and the secret under which its keys are hashed is not."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "MODELPORT_DATABASE_URL is set and MODELPORT_SECRET is not: every process that uses this database has to "
+            "hash keys alike; give all of them the same secret, such as the output of `openssl rand -hex 32`"
+        )
+
+
+def database_url(settings: Settings) -> str:
+    """Name the database: the one that replicas share, else the file in the data folder."""
+    return sqlite_url(settings.data_dir) if settings.database_url is None else settings.database_url.reveal()
+
+
 @contextlib.contextmanager
 def office(settings: Settings) -> Generator[Office]:
-    """Open the data folder for a command; the schema is brought up to date first. Raises `FolderUnusable`."""
+    """Open the database for a command; the schema is brought up to date first.
+
+    Raises `FolderUnusable`, `SecretMissing`, `MigrationFailed`.
+    """
+    if settings.database_url is not None and settings.secret is None:
+        raise SecretMissing
     with usable_folder(settings.data_dir):
         server = server_secrets(settings.data_dir, settings.secret)
-    url = sqlite_url(settings.data_dir)
+    url = database_url(settings)
     migrate(url)
     database = Database(url, settings.storage.durability)
     try:

@@ -6,6 +6,7 @@ from typing import NewType
 Credits = NewType("Credits", int)
 
 CREDITS_PER_USD = 2_000_000
+NO_CREDITS = Credits(0)
 
 
 def from_usd(amount_usd: Decimal) -> Credits:

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from modelport.core.clock import utc_day
-from modelport.core.credits import Credits
 
 Period = Literal["no_reset", "day", "week", "month"]
 
@@ -15,11 +14,10 @@ _MONDAY = 4
 
 @dataclass(frozen=True, slots=True)
 class KeyBudget:
-    """The limit of one key: at most `threshold` in each `period` (UTC)."""
+    """Names a key that is limited, and its period (UTC); how much it may spend in that, the store knows."""
 
     key_id: int
     period: Period
-    threshold: Credits
 
 
 def period_days(period: Period, at_ms: int) -> tuple[int, int | None]:

@@ -1,20 +1,39 @@
 """What can be wrong with money."""
 
-from modelport.core.credits import Credits, usd_text
+from modelport.core.credits import NO_CREDITS, Credits, usd_text
 from modelport.core.errors import Problem
 
 
 class InsufficientFunds(Problem):
     """The account cannot pay for this (403)."""
 
-    def __init__(self, account_id: int, needed: Credits, left: Credits) -> None:
-        super().__init__(
-            f"the balance does not cover this: it needs {usd_text(needed)} USD and {usd_text(left)} USD is left; "
-            "add credit or ask for less"
-        )
+    def __init__(self, account_id: int, needed: Credits, left: Credits, owed: Credits = NO_CREDITS) -> None:
+        if owed:
+            reason = (
+                f"the account owes {usd_text(owed)} USD for a payment that was refunded or disputed after it was "
+                "spent; the next top-up pays that first"
+            )
+        else:
+            reason = (
+                f"the balance does not cover this: it needs {usd_text(needed)} USD and {usd_text(left)} USD is left; "
+                "add credit or ask for less"
+            )
+        super().__init__(reason)
         self.account_id = account_id
         self.needed = needed
         self.left = left
+        self.owed = owed
+
+
+class FreeAllowanceUsedUp(Problem):
+    """The account never paid, and has used what is free this hour (429)."""
+
+    def __init__(self, account_id: int, retry_after_s: int) -> None:
+        super().__init__(
+            f"the free allowance of this hour is used up: wait {-(-retry_after_s // 60)} minutes, or add credit"
+        )
+        self.account_id = account_id
+        self.retry_after_s = retry_after_s
 
 
 class KeyLimitReached(Problem):

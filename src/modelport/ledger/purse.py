@@ -1,12 +1,12 @@
-"""What this process may spend of one account: a slice of its money, and who waits for it."""
+"""The money of one fund in one process: a slice that is borrowed, held against, settled and given back."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
 
 from modelport.core.credits import Credits
 from modelport.ledger.gate import Asker, Extension, Gate
-from modelport.ledger.problems import InsufficientFunds, StoreUnavailable
-from modelport.ledger.store import LedgerStore, Loan, Renewal, Slice
+from modelport.ledger.problems import InsufficientFunds, KeyLimitReached, StoreUnavailable
+from modelport.ledger.store import Fund, LedgerStore, Loan, Renewal, Slice
 
 Spawn = Callable[[Coroutine[object, object, None]], object]
 
@@ -26,21 +26,22 @@ class Purse(Gate):
         "_is_borrowing",
         "_knows",
         "_low",
+        "_owed",
         "_quiet_rounds",
         "_retry",
         "_spawn",
         "_store",
         "_unlent",
         "_was_used",
-        "account_id",
         "free",
+        "fund",
         "open",
         "slice",
     )
 
-    def __init__(self, account_id: int, store: LedgerStore, spawn: Spawn) -> None:
+    def __init__(self, fund: Fund, store: LedgerStore, spawn: Spawn) -> None:
         super().__init__()
-        self.account_id = account_id
+        self.fund = fund
         self.slice: Slice | None = None
         self.free = 0
         """The slice's money that no call holds."""
@@ -50,9 +51,10 @@ class Purse(Gate):
         self._spawn = spawn
         self._is_borrowing = False
         self._knows = False
-        """Whether what the database last said about the account still binds; true only while calls wait."""
+        """Whether what the database last said about the fund still binds; true only while calls wait."""
         self._unlent = 0
         self._elsewhere = 0
+        self._owed = 0
         self._retry: asyncio.TimerHandle | None = None
         self._low = 0
         self._was_used = True
@@ -70,15 +72,21 @@ class Purse(Gate):
         """Hand out up to `extra` of what is free in that slice, for a call that cost more than it held."""
         if lent is None or lent is not self.slice:
             return 0
-        taken = min(extra, self.free)
+        taken = max(0, min(extra, self.free))
         self.free -= taken
         self._low = min(self._low, self.free)
         return taken
 
-    async def borrow_extra(self, extra: int, lent: Slice | None) -> int:
-        """Borrow exactly `extra`, or what there is of it, into that slice, and hand it out."""
-        await self._borrow_up_to(extra, extra)
-        return self.take_extra(extra, lent)
+    async def take_more(self, extra: int, lent: Slice | None) -> int:
+        """Hand out `extra` in that slice, or what there is of it; what the slice lacks is borrowed."""
+        taken = self.take_extra(extra, lent)
+        if taken < extra:
+            try:
+                await self._borrow_up_to(extra - taken, extra - taken)
+            except StoreUnavailable:
+                return taken
+            taken += self.take_extra(extra - taken, lent)
+        return taken
 
     def extend(self, terms: Extension, held: int, lent: Slice | None) -> int:
         """Hold more for an open call, whoever waits, or nothing; if its slice is gone, what it held comes from here."""
@@ -104,6 +112,8 @@ class Purse(Gate):
         """Free what a call held and did not use, unless its slice is gone."""
         if lent is self.slice:
             self.free += amount
+            if self.line:
+                self.serve()
 
     def end(self) -> None:
         """Count a hold as over."""
@@ -115,7 +125,7 @@ class Purse(Gate):
         """Let through who can be, borrow for who is first, refuse who cannot pay when nothing is open."""
         self._serve(is_fresh=False)
 
-    def money_came(self) -> None:
+    def look_anew(self) -> None:
         """Ask the database again, for those who wait."""
         self._knows = False
         self.serve()
@@ -125,9 +135,12 @@ class Purse(Gate):
         """Whether money is being borrowed."""
         return self._is_borrowing
 
-    def refusal(self, needed: Credits) -> InsufficientFunds:
+    def refusal(self, needed: Credits) -> InsufficientFunds | KeyLimitReached:
         """Say what is missing."""
-        return InsufficientFunds(self.account_id, needed, Credits(self.free + self._unlent))
+        left = Credits(max(0, self.free + self._unlent))
+        if self.fund.key_id is not None:
+            return KeyLimitReached(self.fund.key_id, needed, left)
+        return InsufficientFunds(self.fund.account_id, needed, left, Credits(self._owed))
 
     def undo(self, asker: Asker) -> None:
         """Take back what was granted to a call that has gone."""
@@ -135,11 +148,11 @@ class Purse(Gate):
         self.end()
 
     def forget(self) -> None:
-        """Treat the slice as lapsed: its money is the account's again."""
+        """Treat the slice as lapsed: its money is the fund's again."""
         self.slice = None
         self.free = 0
         self._low = 0
-        self.money_came()
+        self.look_anew()
 
     def close(self) -> None:
         """Stop looking for money."""
@@ -155,9 +168,9 @@ class Purse(Gate):
         self._was_used = False
         return self._quiet_rounds >= _QUIET_ROUNDS
 
-    def renewal(self, lent: Slice) -> Renewal:
-        """Ask for another while, and give back half of what was not needed since the last time."""
-        spare = self._low if self.line else self._low // 2
+    def renewal(self, lent: Slice, *, is_recalled: bool = False) -> Renewal:
+        """Ask for another while, and give back half of what was not needed lately, or all when it is recalled."""
+        spare = self.free if is_recalled else self._low if self.line else self._low // 2
         self.free -= spare
         self._low = self.free
         return Renewal(lent, Credits(spare))
@@ -212,7 +225,7 @@ class Purse(Gate):
 
     async def _borrow(self, least: Credits, want: Credits) -> None:
         try:
-            loan = await self._store.borrow(self.account_id, least, want)
+            loan = await self._store.borrow(self.fund, least, want)
         except Exception as error:  # noqa: BLE001  whatever it was, those who wait are told
             self._is_borrowing = False
             self.fail_all(error)
@@ -229,13 +242,14 @@ class Purse(Gate):
         self._low = min(self._low, self.free)
         self._unlent = loan.unlent
         self._elsewhere = loan.lent_elsewhere
+        self._owed = loan.owed
         self._knows = True
 
     async def _borrow_up_to(self, least: int, want: int) -> None:
-        loan = await self._store.borrow(self.account_id, Credits(least), Credits(want))
+        loan = await self._store.borrow(self.fund, Credits(least), Credits(want))
         self._take_in(loan)
         if not loan.granted and loan.unlent:
-            self._take_in(await self._store.borrow(self.account_id, loan.unlent, loan.unlent))
+            self._take_in(await self._store.borrow(self.fund, loan.unlent, loan.unlent))
 
     def _look_later(self) -> None:
         if self._retry is None:
@@ -244,7 +258,7 @@ class Purse(Gate):
 
     def _look_again(self) -> None:
         self._retry = None
-        self.money_came()
+        self.look_anew()
 
     def _stop_looking(self) -> None:
         if self._retry is not None:

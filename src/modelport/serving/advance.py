@@ -6,7 +6,7 @@ from modelport.catalogue.facts import Rates
 from modelport.core.credits import Credits
 from modelport.core.errors import Problem
 from modelport.dialects.wire import Served
-from modelport.ledger.book import Hold
+from modelport.ledger.hold import Hold
 from modelport.ledger.problems import StoreUnavailable
 from modelport.serving.estimate import BYTES_PER_TOKEN_GUESSED, Estimate
 

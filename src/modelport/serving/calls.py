@@ -13,8 +13,9 @@ from modelport.core.errors import InvalidBody, Problem
 from modelport.dialects.table import MESSAGES, Asked, Format
 from modelport.dialects.wire import CannotSearch, Ending, Identity, Keepable, MalformedReply, Passage
 from modelport.keys.key import Key
-from modelport.ledger.book import Book, Hold
+from modelport.ledger.book import Book
 from modelport.ledger.budget import KeyBudget
+from modelport.ledger.hold import Hold
 from modelport.ledger.problems import InsufficientFunds
 from modelport.ledger.records import Receipt
 from modelport.operations.chat import ChatCall, RoleRefused
@@ -277,7 +278,7 @@ def planned(router: Router, model: Model, call: ChatCall, asked: Format, now_ms:
 
 def budget(key: Key) -> KeyBudget | None:
     """Return what limits the key's spending, if anything does."""
-    return None if key.limit is None else KeyBudget(key.id, key.limit.retention, key.limit.threshold)
+    return None if key.limit is None else KeyBudget(key.id, key.limit.retention)
 
 
 def named_by(notes: Notes, clock: Clock) -> Identity:

@@ -1,20 +1,18 @@
 """What changed: written with the change itself, followed by every process that keeps copies in memory."""
 
-import sqlite3
-import threading
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
-from sqlalchemy import Connection, insert
-from sqlalchemy.engine import make_url
+from sqlalchemy import Connection, insert, text
 
-from modelport.storage.database import Database, translated
+from modelport.storage.database import Database
 from modelport.storage.tables import changes
 
 ChangeKind = Literal["account", "key", "credits", "catalogue"]
 
-_AT_ONCE = 10_000
-_NEW = f"SELECT id, kind, subject FROM changes WHERE id > ? ORDER BY id LIMIT {_AT_ONCE}"
+CHANNEL = "modelport_changes"
+AT_ONCE = 10_000
+"""How many changes are read in one go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,39 +28,37 @@ class Change:
 def note_change(connection: Connection, kind: ChangeKind, subject: str, at_ms: int) -> None:
     """Tell the other processes, when the caller's transaction commits."""
     connection.execute(insert(changes).values(kind=kind, subject=subject, at_ms=at_ms))
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"NOTIFY {CHANNEL}"))
 
 
-class Changes:
-    """Follows the changes from the moment it is opened. `poll` may be called from any thread."""
+class Changes(Protocol):
+    """Follows the changes from the moment it is opened; may be used from any thread."""
 
-    def __init__(self, database: Database) -> None:
-        path = make_url(database.url).database
-        assert path
-        self._lock = threading.Lock()
-        with translated():
-            self._connection = sqlite3.connect(
-                path, timeout=database.busy_timeout_s, isolation_level=None, check_same_thread=False
-            )
-            self._version = self._data_version()
-            self._last: int = self._connection.execute("SELECT COALESCE(MAX(id), 0) FROM changes").fetchone()[0]
+    @property
+    def is_quick(self) -> bool:
+        """Whether a look takes microseconds, so that the event loop may take it itself."""
+        ...
+
+    def wait(self, within_s: float) -> None:
+        """Return when something may have changed, or when that time has passed."""
+        ...
 
     def poll(self) -> list[Change]:
-        """Return what changed since the last poll: microseconds when nothing was written to the database since."""
-        with self._lock, translated():
-            version = self._data_version()
-            if version == self._version:
-                return []
-            found = [Change(*row) for row in self._connection.execute(_NEW, (self._last,))]
-            if len(found) < _AT_ONCE:
-                self._version = version
-            if found:
-                self._last = found[-1].id
-            return found
+        """Return what changed since the last look."""
+        ...
 
     def close(self) -> None:
         """Close the follower's connection."""
-        with self._lock:
-            self._connection.close()
+        ...
 
-    def _data_version(self) -> int:
-        return self._connection.execute("PRAGMA data_version").fetchone()[0]
+
+def open_changes(database: Database) -> Changes:
+    """Follow the changes of a database from now on."""
+    if database.is_shared:
+        from modelport.storage.postgres.changes import PostgresChanges
+
+        return PostgresChanges(database)
+    from modelport.storage.sqlite.changes import SqliteChanges
+
+    return SqliteChanges(database)

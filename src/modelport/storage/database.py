@@ -1,15 +1,14 @@
-"""The database: opened, read and written in transactions."""
+"""The database: SQLite in a folder, or PostgreSQL; opened, read and written in transactions."""
 
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from sqlite3 import Connection as SqliteConnection
 from sqlite3 import DatabaseError, OperationalError
 from sqlite3 import Error as SqliteError
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
@@ -19,6 +18,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from modelport.core.clock import Clock, SystemClock
 from modelport.ledger.problems import StoreUnavailable
 
+if TYPE_CHECKING:
+    from modelport.storage.teller import Teller
+
 Durability = Literal["process", "power"]
 """What a commit survives: the death of the process, or loss of power too (each group is synced)."""
 
@@ -26,11 +28,55 @@ FILE_NAME = "modelport.db"
 _CONNECTIONS = 8
 _CONNECTION_WAIT_S = 10
 _OWNER_ONLY = 0o600
+_NOW = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+_POSTGRES = {
+    "connect_timeout": 5,
+    "application_name": "modelport",
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+    "options": "-c lock_timeout=5000 -c idle_in_transaction_session_timeout=60000",
+}
+"""Bounds on everything that a server which went away could leave hanging."""
 
 
 def sqlite_url(folder: Path) -> str:
     """Name the database file of a data folder."""
     return URL.create("sqlite", database=str(folder / FILE_NAME)).render_as_string(hide_password=False)
+
+
+class Lost(StoreUnavailable):
+    """The connection to the database broke; a commit that was on its way may have arrived."""
+
+
+class InTheWay(Exception):
+    """The database gave another transaction precedence: the same may be tried again."""
+
+
+class Session(Protocol):
+    """One connection kept by one thread: writes through SQLAlchemy, or, where microseconds count, without it."""
+
+    @property
+    def teller(self) -> "Teller":
+        """What takes part in either kind of transaction without SQLAlchemy."""
+        ...
+
+    def write(self) -> AbstractContextManager[Connection]:
+        """Write all or nothing through SQLAlchemy."""
+        ...
+
+    def write_driver(self) -> AbstractContextManager[None]:
+        """Write all or nothing through the driver, without SQLAlchemy."""
+        ...
+
+    def reopen(self, until_s: float) -> bool:
+        """Connect again, trying until that moment of the monotonic clock; False when it was in vain."""
+        ...
+
+    def close(self) -> None:
+        """Give the connection back."""
+        ...
 
 
 @dataclass(slots=True)
@@ -40,13 +86,18 @@ class Database:
     url: str
     durability: Durability = "process"
     busy_timeout_s: float = 5.0
-    clock: Clock = field(default_factory=SystemClock)
+    clock: Clock | None = None
+    """The time by which slices lapse; default: the database's own clock, which for a file is this machine's."""
     engine: Engine = field(init=False)
 
     def __post_init__(self) -> None:
-        if make_url(self.url).get_backend_name() != "sqlite":
-            raise ValueError(f"database URL '{make_url(self.url)}': only sqlite:///path is supported")
-        _make_private(make_url(self.url).database)
+        named = make_url(self.url)
+        if named.get_backend_name() in ("postgresql", "postgres"):
+            self.engine = _postgres_engine(named)
+            return
+        if named.get_backend_name() != "sqlite":
+            raise ValueError(f"database URL '{named}': only sqlite:///path and postgresql://host/name are supported")
+        _make_private(named.database)
         self.engine = create_engine(
             self.url,
             pool_size=_CONNECTIONS,
@@ -56,6 +107,11 @@ class Database:
         )
         event.listen(self.engine, "connect", self._prepare)
         event.listen(self.engine, "begin", _begin)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other machines may use it at the same time: PostgreSQL."""
+        return self.engine.dialect.name == "postgresql"
 
     def _prepare(self, raw: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         cursor = raw.cursor()
@@ -69,21 +125,51 @@ class Database:
     def read(self) -> Generator[Connection]:
         """Read one consistent state."""
         with translated(), self.engine.connect() as connection:
-            yield connection.execution_options(is_reading=True)
+            if self.is_shared:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+                yield connection
+            else:
+                yield connection.execution_options(is_reading=True)
 
     @contextmanager
     def write(self) -> Generator[Connection]:
-        """Write all or nothing; one writer at a time."""
+        """Write all or nothing; on SQLite one writer at a time."""
         with translated(), self.engine.begin() as connection:
             yield connection
 
     def now_ms(self) -> int:
-        """Tell the database's clock, which for a file is this machine's."""
-        return self.clock.now_ms()
+        """Tell the database's clock."""
+        if self.clock is not None:
+            return self.clock.now_ms()
+        if not self.is_shared:
+            return SystemClock().now_ms()
+        with translated(), self.engine.connect() as connection:
+            return connection.scalar(_NOW) or 0
+
+    def session(self) -> Session:
+        """Open a connection for one thread; raises `StoreUnavailable`."""
+        if self.is_shared:
+            from modelport.storage.postgres.session import PostgresSession
+
+            return PostgresSession(self)
+        from modelport.storage.sqlite.session import SqliteSession
+
+        return SqliteSession(self)
 
     def close(self) -> None:
         """Close the pooled connections."""
         self.engine.dispose()
+
+
+def _postgres_engine(named: URL) -> Engine:
+    return create_engine(
+        named.set(drivername="postgresql+psycopg"),
+        pool_size=_CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=_CONNECTION_WAIT_S,
+        pool_pre_ping=True,
+        connect_args={name: value for name, value in _POSTGRES.items() if name not in named.query},
+    )
 
 
 def _make_private(file: str | None) -> None:
@@ -112,52 +198,26 @@ def translated() -> Generator[None]:
     try:
         yield
     except DBAPIError as error:
-        if _is_unusable(error.orig):
-            raise StoreUnavailable(str(error.orig)) from error
+        if is_unusable(error.orig):
+            raise StoreUnavailable(first_line(error.orig)) from error
         raise
     except PoolTimeout as error:
         raise StoreUnavailable(f"no connection became free within {_CONNECTION_WAIT_S} s") from error
     except SqliteError as error:
-        if _is_unusable(error):
+        if is_unusable(error):
             raise StoreUnavailable(str(error)) from error
         raise
 
 
-def _is_unusable(error: BaseException | None) -> bool:
-    return isinstance(error, OperationalError) or type(error) is DatabaseError
+def first_line(error: BaseException | None) -> str:
+    """Say what a driver said, without the lines behind it."""
+    return str(error).strip().partition("\n")[0]
 
 
-class Session:
-    """One connection kept by one thread: writes through SQLAlchemy, or, where microseconds count, without it."""
-
-    def __init__(self, database: Database) -> None:
-        with translated():
-            self._connection = database.engine.connect()
-        raw = self._connection.connection.driver_connection
-        assert isinstance(raw, SqliteConnection)
-        self._driver = raw
-        self.cursor = raw.cursor()
-        """The driver's own, for `executemany`; takes part in either kind of transaction."""
-
-    @contextmanager
-    def write(self) -> Generator[Connection]:
-        """Write all or nothing through SQLAlchemy."""
-        with translated(), self._connection.begin():
-            yield self._connection
-
-    @contextmanager
-    def write_driver(self) -> Generator[None]:
-        """Write all or nothing through the driver's cursor."""
-        with translated():
-            self.cursor.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self.cursor.execute("COMMIT")
-            except BaseException:
-                if self._driver.in_transaction:
-                    self.cursor.execute("ROLLBACK")
-                raise
-
-    def close(self) -> None:
-        """Give the connection back."""
-        self._connection.close()
+def is_unusable(error: BaseException | None) -> bool:
+    """Whether an error of a driver is about the database as a whole, not about what was asked of it."""
+    if isinstance(error, SqliteError):
+        return isinstance(error, OperationalError) or type(error) is DatabaseError
+    return type(error).__module__.startswith("psycopg") and any(
+        kind.__name__ in ("OperationalError", "InterfaceError", "InternalError") for kind in type(error).__mro__
+    )

@@ -2,19 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
-from functools import partial
-from sqlite3 import Cursor
 
 from sqlalchemy import Connection, delete, func, select
 
-from modelport.core.credits import Credits
+from modelport.core.credits import NO_CREDITS, Credits
 from modelport.ledger.records import EntryKind
-from modelport.ledger.store import Ended, Loan, Renewal, Settlement, Slice
-from modelport.storage import lending
+from modelport.ledger.store import Ended, FreeHour, Fund, Loan, Renewal, Settlement, Slice
 from modelport.storage.database import Database
 from modelport.storage.moves import balance_of, move
-from modelport.storage.settlement import settle_all
-from modelport.storage.tables import allotments, changes, key_spend
+from modelport.storage.promos import give_free_hour
+from modelport.storage.tables import allotments, changes, key_allotments, key_spend
+from modelport.storage.teller import Teller
 from modelport.storage.writer import Writer
 
 LEASE_S = 5.0
@@ -22,45 +20,52 @@ LEASE_S = 5.0
 _CHANGES_KEPT_MS = 86_400_000
 
 
-def open_writer(database: Database) -> Writer:
-    """Make the writer of this process; enter it to start its thread."""
-    return Writer(database, partial(settle_all, database.now_ms))
-
-
 class Ledger:
     """The `LedgerStore` of one process on a database; `owner` names the process and must be new at each start."""
 
-    def __init__(self, database: Database, writer: Writer, owner: str, lease_s: float = LEASE_S) -> None:
+    def __init__(
+        self,
+        database: Database,
+        writer: Writer,
+        owner: str,
+        lease_s: float = LEASE_S,
+        free_per_hour: Credits = NO_CREDITS,
+    ) -> None:
         self._database = database
         self._writer = writer
         self._owner = owner
         self._lease_ms = int(lease_s * 1000)
+        self._free_per_hour = free_per_hour
 
     def settle(self, settlement: Settlement, ended: Ended) -> None:
         """Commit a call's row and entries, then call `ended` once on the event loop."""
         self._writer.settle(settlement, ended)
 
-    async def borrow(self, account_id: int, least: Credits, want: Credits) -> Loan:
-        """Add between `least` and `want` of the account's free money to this process's slice, or nothing."""
+    async def borrow(self, fund: Fund, least: Credits, want: Credits) -> Loan:
+        """Add between `least` and `want` of what is free in the fund to this process's slice, or nothing."""
 
-        def work(cursor: Cursor) -> Loan:
-            now = self._database.now_ms()
-            return lending.borrow(cursor, self._owner, account_id, least, want, now, now + self._lease_ms)
+        def work(teller: Teller) -> Loan:
+            return teller.borrow(self._owner, fund, least, want, self._lease_ms)
 
         return await self._writer.run_quick(work)
 
     async def renew(self, renewals: Sequence[Renewal], returned: Sequence[Slice] = ()) -> Sequence[Slice]:
-        """Extend the expiry of slices and return whole others to their accounts; say which had lapsed."""
+        """Extend the expiry of slices and return whole others to their funds; say which had lapsed."""
 
-        def work(cursor: Cursor) -> Sequence[Slice]:
-            now = self._database.now_ms()
-            return lending.renew(cursor, renewals, returned, now, now + self._lease_ms)
+        def work(teller: Teller) -> Sequence[Slice]:
+            return teller.renew(renewals, returned, self._lease_ms)
 
         return await self._writer.run_quick(work)
 
-    async def spent(self, key_id: int, since_day: int) -> Credits:
-        """Return what a key was charged from a UTC day on, everything settled before this call included."""
-        return await self._writer.run_quick(partial(lending.spent, key_id=key_id, since_day=since_day))
+    async def free_hour(self, account_id: int) -> FreeHour:
+        """Give an account that never paid what it may use this hour for nothing, once."""
+        if not self._free_per_hour:
+            return "none"
+
+        def work(connection: Connection) -> FreeHour:
+            return give_free_hour(connection, account_id, self._free_per_hour, self._database.now_ms())
+
+        return await self._writer.run(work)
 
     async def balance(self, account_id: int) -> Credits:
         """Return the sum of the account's entries, whatever is lent or held."""
@@ -95,6 +100,15 @@ def spent_since(connection: Connection, key_id: int, since_day: int) -> Credits:
 def reclaim_all(database: Database) -> int:
     """End every slice and forget old changes, for a start that holds the data folder alone; return how many ended."""
     with database.write() as connection:
-        ended = connection.execute(delete(allotments)).rowcount
+        ended = sum(connection.execute(delete(table)).rowcount for table in (allotments, key_allotments))
         connection.execute(delete(changes).where(changes.c.at_ms < database.now_ms() - _CHANGES_KEPT_MS))
         return ended
+
+
+def reclaim(database: Database, owner: str) -> int:
+    """End the slices of a process that is known to be dead; return how many there were."""
+    with database.write() as connection:
+        return sum(
+            connection.execute(delete(table).where(table.c.owner == owner)).rowcount
+            for table in (allotments, key_allotments)
+        )

@@ -13,6 +13,10 @@ HEAD = "0003"
 """The newest revision; a test keeps it true. Compared without loading Alembic."""
 
 
+_LOCK = 7_306_500
+"""Under this number one process migrates and the others wait."""
+
+
 class MigrationFailed(Problem):
     """The schema could not be brought to what this version needs; nothing was changed."""
 
@@ -56,6 +60,8 @@ def _upgrade(database: Database) -> None:
     config.set_main_option("path_separator", "os")
     try:
         with database.write() as connection:
+            if database.is_shared:
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
             if _revision(connection) != HEAD:  # another process may have been faster
                 config.attributes["connection"] = connection
                 command.upgrade(config, HEAD)

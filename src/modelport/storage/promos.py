@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, insert, select, text, update
 
 from modelport.core.credits import Credits
 from modelport.ledger.records import WORLD_ACCOUNT, EntryKind
+from modelport.ledger.store import FreeHour
 from modelport.storage.changes import note_change
 from modelport.storage.database import Database
 from modelport.storage.moves import enter, free_of, top_up
@@ -21,6 +22,8 @@ _USED = text(
 )
 """What an account's calls cost so far: all that came, less what went in other ways, less what is left."""
 _AT_ONCE = 500
+HOUR_MS = 3_600_000
+_FREE_HOUR = "free hour"
 
 
 def grant_promo(
@@ -90,6 +93,22 @@ def expire_all(database: Database) -> int:
         with database.write() as connection:
             total += expire_promos(connection, account_id, now_ms)
     return total
+
+
+def give_free_hour(connection: Connection, account_id: int, amount: Credits, now_ms: int) -> FreeHour:
+    """Give an account that never paid credit that expires with the hour, unless it had that already."""
+    free_of(connection, account_id, now_ms)  # for its lock: nobody else may give it meanwhile
+    if was_paid_for(connection, account_id):
+        return "none"
+    ends_ms = now_ms - now_ms % HOUR_MS + HOUR_MS
+    given = select(func.count()).where(
+        promos.c.account_id == account_id, promos.c.expires_at_ms == ends_ms, promos.c.note == _FREE_HOUR
+    )
+    if connection.scalar(given):
+        return "used_up"
+    expire_promos(connection, account_id, now_ms)
+    grant_promo(connection, account_id, amount, now_ms, ends_ms, _FREE_HOUR)
+    return "granted"
 
 
 def promised(connection: Connection, account_id: int) -> list[tuple[int, int]]:

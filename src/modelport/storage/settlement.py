@@ -1,132 +1,126 @@
-"""Settles calls in bulk: request rows, entries, balances, slices and what each key spent."""
+"""Settles calls in bulk: who pays for each is decided here, for every kind of database; a till reads and writes."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from sqlite3 import Cursor, IntegrityError
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import msgspec
 
 from modelport.core.clock import utc_day
-from modelport.ledger.problems import AlreadySettled
-from modelport.ledger.records import HOUSE_ACCOUNT, WORLD_ACCOUNT, Receipt, receipt
-from modelport.ledger.store import Settlement, Slice
+from modelport.ledger.records import HOUSE_ACCOUNT, Receipt, receipt
+from modelport.ledger.store import Fund, Settlement, Slice
 from modelport.operations.usage import INPUT_METERS, OUTPUT_METERS
 from modelport.storage.tables import requests
 
-_COLUMNS = [column.name for column in requests.columns]
-_INSERT_REQUEST = f"INSERT INTO requests ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
-_INSERT_ENTRY = (
-    "INSERT INTO entries (created_at_ms, kind, from_account, to_account, credits, reference_id, model) "
-    "VALUES (?, 'MODEL_USAGE', ?, ?, ?, ?, ?)"
-)
-_TAKE_FROM_BALANCE = "UPDATE balances SET credits = credits - ? WHERE account_id = ?"
-_TAKE_FROM_SLICE = (
-    "UPDATE allotments SET credits = credits - ? WHERE id = ? AND epoch = ? AND credits >= ? AND expires_at_ms > ?"
-)
-_ADD_TO_SPEND = (
-    "INSERT INTO key_spend (key_id, day, credits) VALUES (?, ?, ?) "
-    "ON CONFLICT (key_id, day) DO UPDATE SET credits = key_spend.credits + excluded.credits"
-)
-_ADD_TO_ROLLUP = (
-    "INSERT INTO usage_rollups (key_id, quarter, model, status, account_id, requests, charged, credits, input_tokens, "
-    "output_tokens) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key_id, quarter, model, status) DO UPDATE SET "
-    "requests = usage_rollups.requests + excluded.requests, charged = usage_rollups.charged + excluded.charged, "
-    "credits = usage_rollups.credits + excluded.credits, "
-    "input_tokens = usage_rollups.input_tokens + excluded.input_tokens, "
-    "output_tokens = usage_rollups.output_tokens + excluded.output_tokens"
-)
-_FREE = (
-    "SELECT credits - (SELECT COALESCE(SUM(credits), 0) FROM allotments WHERE account_id = ? AND expires_at_ms > ?) "
-    "FROM balances WHERE account_id = ?"
-)
-_IS_SETTLED = "SELECT 1 FROM requests WHERE inference_id = ?"
-
 QUARTER_MS = 900_000
 """Usage is summed up by quarter hours: time zones begin their days at each of them."""
+REQUEST_COLUMNS = tuple(column.name for column in requests.columns)
 
-_Row = tuple[object, ...]
+Row = tuple[object, ...]
 Rollup = tuple[int | str, ...]
 _encode = msgspec.json.Encoder().encode
 
 
-def settle_all(now_ms: Callable[[], int], cursor: Cursor, settlements: Sequence[Settlement]) -> list[Receipt]:
-    """Settle calls in the caller's transaction; raises `AlreadySettled` (and settles none) when one is a repetition."""
-    now = now_ms()
-    receipts = _take_money(cursor, settlements, now)
-    try:
-        cursor.executemany(_INSERT_REQUEST, [_request_row(*pair) for pair in zip(settlements, receipts, strict=True)])
-    except IntegrityError as error:
-        for settlement in settlements:
-            inference_id = settlement.record.inference_id
-            if len(settlements) == 1 and cursor.execute(_IS_SETTLED, (inference_id,)).fetchone():
-                raise AlreadySettled(inference_id) from error
-        raise
-    _enter(cursor, settlements, receipts, now)
-    return receipts
+class Till(Protocol):
+    """What a settlement needs of its transaction. What it reads stays true until the transaction ends."""
+
+    def living(self, slices: Sequence[Slice]) -> dict[Slice, int]:
+        """Return what is in those of the slices that have not lapsed."""
+        ...
+
+    def free(self, account_id: int) -> int:
+        """Return what of an account's money is lent to nobody; ends the slices that have lapsed."""
+        ...
+
+    def room(self, limit: Fund) -> int:
+        """Return what a limited key may still spend that is lent to nobody; ends the slices that have lapsed."""
+        ...
 
 
-def _take_money(cursor: Cursor, settlements: Sequence[Settlement], now: int) -> list[Receipt]:
-    """Take each charge from its slice; what names no living slice takes what is free on its account."""
-    by_slice: defaultdict[tuple[int, int], int] = defaultdict(int)
+@dataclass(slots=True)
+class Takings:
+    """What is taken from where, and who paid for each call."""
+
+    receipts: list[Receipt] = field(default_factory=list[Receipt])
+    by_slice: defaultdict[Slice, int] = field(default_factory=lambda: defaultdict(int))
+    by_account: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
+
+
+def take_money(till: Till, settlements: Sequence[Settlement]) -> Takings:
+    """Take each charge from its slices; what names no living slice takes what is free in its fund, else the house."""
+    takings = Takings()
+    named = {lent for one in settlements if one.charged for lent in (one.slice, one.limit_slice) if lent is not None}
+    sources = _Sources(till, till.living(tuple(named)) if named else {})
     for settlement in settlements:
-        if settlement.charged and (lent := settlement.slice) is not None:
-            by_slice[lent.id, lent.epoch] += settlement.charged
-    alive = {
-        place
-        for place, charged in by_slice.items()
-        if cursor.execute(_TAKE_FROM_SLICE, (charged, *place, charged, now)).rowcount == 1
-    }
-    receipts = [
-        receipt(settlement.record, settlement.charged, settlement.on_house)
-        if not settlement.charged or _place(settlement.slice) in alive
-        else None
-        for settlement in settlements
-    ]
-    charged: defaultdict[int, int] = defaultdict(int)
-    for settlement, paid in zip(settlements, receipts, strict=True):
-        if paid is not None:
-            charged[settlement.record.account_id] += paid.charged
-    _move(cursor, charged)
-    return [
-        _take_free(cursor, settlement, now) if paid is None else paid
-        for settlement, paid in zip(settlements, receipts, strict=True)
-    ]
+        wanted = settlement.charged
+        if not wanted:
+            takings.receipts.append(receipt(settlement.record, 0, settlement.on_house))
+            continue
+        record = settlement.record
+        charged = wanted
+        if settlement.limit is not None:
+            charged = sources.most(settlement.limit_slice, settlement.limit, charged)
+        charged = sources.most(settlement.slice, Fund(record.account_id), charged)
+        if settlement.limit is not None:
+            sources.take(settlement.limit_slice, settlement.limit, charged, takings.by_slice)
+        sources.take(settlement.slice, Fund(record.account_id), charged, takings.by_slice)
+        takings.by_account[record.account_id] += charged
+        takings.receipts.append(receipt(record, charged, settlement.on_house + wanted - charged))
+    return takings
 
 
-def _place(lent: Slice | None) -> tuple[int, int] | None:
-    return None if lent is None else (lent.id, lent.epoch)
+class _Sources:
+    """What is left in slices and funds while a group is settled."""
+
+    __slots__ = ("_funds", "_living", "_till")
+
+    def __init__(self, till: Till, living: dict[Slice, int]) -> None:
+        self._till = till
+        self._living = living
+        self._funds: dict[Fund, int] = {}
+
+    def most(self, lent: Slice | None, fund: Fund, wanted: int) -> int:
+        """Say how much of `wanted` can be had."""
+        if lent is not None and self._living.get(lent, -1) >= wanted:
+            return wanted
+        found = self._funds.get(fund)
+        if found is None:
+            read = self._till.free(fund.account_id) if fund.key_id is None else self._till.room(fund)
+            found = self._funds[fund] = max(0, read)
+        return min(wanted, found)
+
+    def take(self, lent: Slice | None, fund: Fund, amount: int, by_slice: dict[Slice, int]) -> None:
+        """Take what `most` said could be had, or less."""
+        if lent is not None and self._living.get(lent, -1) >= amount:
+            self._living[lent] -= amount
+            by_slice[lent] += amount
+        else:
+            self._funds[fund] -= amount
 
 
-def _take_free(cursor: Cursor, settlement: Settlement, now: int) -> Receipt:
-    account_id = settlement.record.account_id
-    found = cursor.execute(_FREE, (account_id, now, account_id)).fetchone()
-    free = max(0, found[0]) if found else 0
-    charged = min(settlement.charged, free)
-    paid = receipt(settlement.record, charged, settlement.on_house + settlement.charged - charged)
-    _move(cursor, {account_id: charged})
-    return paid
-
-
-def _move(cursor: Cursor, charged: dict[int, int]) -> None:
-    cursor.executemany(_TAKE_FROM_BALANCE, [(amount, account_id) for account_id, amount in charged.items() if amount])
-
-
-def _enter(cursor: Cursor, settlements: Sequence[Settlement], receipts: Sequence[Receipt], now: int) -> None:
-    entries: list[_Row] = []
-    spent: defaultdict[tuple[int, int], int] = defaultdict(int)
+def entry_rows(settlements: Sequence[Settlement], receipts: Sequence[Receipt]) -> list[tuple[int, int, str, str]]:
+    """List the pairs that are entered, all to the world: from whom, how much, for which call, of which model."""
+    rows: list[tuple[int, int, str, str]] = []
     for settlement, paid in zip(settlements, receipts, strict=True):
         record = settlement.record
         if paid.charged:
-            entries.append((now, record.account_id, WORLD_ACCOUNT, paid.charged, record.inference_id, record.model))
-            spent[record.key_id, utc_day(record.created_at_ms)] += paid.charged
+            rows.append((record.account_id, paid.charged, record.inference_id, record.model))
         if paid.on_house:
-            entries.append((now, HOUSE_ACCOUNT, WORLD_ACCOUNT, paid.on_house, record.inference_id, record.model))
-    cursor.executemany(_INSERT_ENTRY, entries)
-    cursor.executemany(_ADD_TO_SPEND, [(*key_and_day, amount) for key_and_day, amount in spent.items()])
-    cursor.executemany(_ADD_TO_ROLLUP, summed(settlements, receipts))
+            rows.append((HOUSE_ACCOUNT, paid.on_house, record.inference_id, record.model))
+    return rows
 
 
-def summed(settlements: Sequence[Settlement], receipts: Sequence[Receipt]) -> list[Rollup]:
+def spend_rows(settlements: Sequence[Settlement], receipts: Sequence[Receipt]) -> list[tuple[int, int, int]]:
+    """Sum what each key was charged by the UTC day on which the call began."""
+    spent: defaultdict[tuple[int, int], int] = defaultdict(int)
+    for settlement, paid in zip(settlements, receipts, strict=True):
+        if paid.charged:
+            spent[settlement.record.key_id, utc_day(settlement.record.created_at_ms)] += paid.charged
+    return [(*key_and_day, amount) for key_and_day, amount in sorted(spent.items())]
+
+
+def rollup_rows(settlements: Sequence[Settlement], receipts: Sequence[Receipt]) -> list[Rollup]:
     """Sum calls up by key, quarter hour, model and status, in the order of the columns of `usage_rollups`."""
     sums: dict[tuple[int, int, str, str], list[int]] = {}
     for settlement, paid in zip(settlements, receipts, strict=True):
@@ -139,13 +133,15 @@ def summed(settlements: Sequence[Settlement], receipts: Sequence[Receipt]) -> li
         if paid.charged:
             found[2] += 1
             found[3] += paid.charged
-        if record.usage:
-            found[4] += sum(units for meter, units in record.usage.items() if meter in INPUT_METERS)
-            found[5] += sum(units for meter, units in record.usage.items() if meter in OUTPUT_METERS)
-    return [(*place, *found) for place, found in sums.items()]
+        for meter, units in record.usage.items():
+            if meter in INPUT_METERS:
+                found[4] += units
+            elif meter in OUTPUT_METERS:
+                found[5] += units
+    return [(*place, *found) for place, found in sorted(sums.items())]
 
 
-def _request_row(settlement: Settlement, paid: Receipt) -> _Row:
+def request_row(settlement: Settlement, paid: Receipt) -> Row:
     """Lay a call out in the order of the table's columns."""
     record = settlement.record
     return (

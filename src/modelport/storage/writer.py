@@ -3,29 +3,31 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from queue import SimpleQueue
-from sqlite3 import Cursor
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection
 
 from modelport.ledger.problems import StoreUnavailable
-from modelport.ledger.records import Receipt
 from modelport.ledger.store import Ended, Settlement
-from modelport.storage.database import Database, Session, translated
+from modelport.storage.database import Database, InTheWay, Lost, translated
+from modelport.storage.teller import Teller
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-SettleAll = Callable[[Cursor, Sequence[Settlement]], list[Receipt]]
-
 CAPACITY = 20_000
 """How many writes may wait before new ones are refused."""
+RETRY_S = 10.0
+"""How long writes are tried again while the database is away, before they fail."""
+_TIMES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class _Run:
 
 @dataclass(frozen=True, slots=True)
 class _Quick:
-    work: Callable[[Cursor], object]
+    work: Callable[[Teller], object]
     ended: Callable[[Any], None]
 
 
@@ -56,10 +58,10 @@ class Writer:
     fails does not touch the others of its group; one whose waiter has gone is committed all the same.
     """
 
-    def __init__(self, database: Database, settle_all: SettleAll, capacity: int = CAPACITY) -> None:
+    def __init__(self, database: Database, capacity: int = CAPACITY, retry_s: float = RETRY_S) -> None:
         self._database = database
-        self._settle_all = settle_all
         self._capacity = capacity
+        self._retry_s = retry_s
         self._waiting: list[_Item] = []
         self._is_busy = False
         self._is_closed = False
@@ -67,7 +69,7 @@ class Writer:
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        self._session = Session(self._database)
+        self._session = await asyncio.to_thread(self._database.session)
         self._drained = asyncio.Event()
         self._drained.set()
         self._thread = threading.Thread(target=self._write_all, name="modelport-writer", daemon=True)
@@ -94,8 +96,8 @@ class Writer:
         self._add(_Run(work, partial(_resolve, future)))
         return await future
 
-    async def run_quick(self, work: Callable[[Cursor], T]) -> T:
-        """Like `run`, on the driver's cursor and without a savepoint: cheap, but failing is dear for the group."""
+    async def run_quick(self, work: Callable[[Teller], T]) -> T:
+        """Like `run`, by the teller and without a savepoint: cheap, but failing is dear for the group."""
         future: asyncio.Future[T] = self._loop.create_future()
         self._add(_Quick(work, partial(_resolve, future)))
         return await future
@@ -134,15 +136,58 @@ class Writer:
             self._loop.call_soon_threadsafe(self._finished, batch, outcomes)
 
     def _commit(self, batch: list[_Item]) -> list[object]:
+        """Write a batch; when the database goes away meanwhile, wait for it and write what is not written yet."""
+        until_s = time.monotonic() + self._retry_s
+        known: dict[int, object] = {}
+        while True:
+            left = [place for place in range(len(batch)) if place not in known]
+            try:
+                known.update(zip(left, self._written([batch[place] for place in left]), strict=True))
+                break
+            except Lost as lost:
+                logger.warning("%s", lost.message)
+                if not self._session.reopen(until_s):
+                    known.update((place, _Failed(lost)) for place in left)
+                    break
+                known.update(self._found_out({place: batch[place] for place in left}, lost))
+        return [known[place] for place in range(len(batch))]
+
+    def _found_out(self, unclear: Mapping[int, _Item], lost: Lost) -> dict[int, object]:
+        """Say what was written before the connection broke, by a commit on its way; the rest can be written again."""
+        calls = {place: item for place, item in unclear.items() if isinstance(item, _Settle)}
+        with self._session.write_driver():
+            settled = self._session.teller.settled([one.settlement.record.inference_id for one in calls.values()])
+        found: dict[int, object] = {
+            place: settled[item.settlement.record.inference_id]
+            for place, item in calls.items()
+            if item.settlement.record.inference_id in settled
+        }
+        # Work of others may not be done twice, and only they can tell whether it was done.
+        found.update((place, _Failed(lost)) for place, item in unclear.items() if isinstance(item, _Run))
+        return found
+
+    def _written(self, batch: list[_Item]) -> list[object]:
         try:
-            return self._together(batch)
+            return self._in_turn(batch)
+        except Lost:
+            raise
         except StoreUnavailable as error:
             logger.error("%s; %d writes failed", error.message, len(batch))
             return [_Failed(error)] * len(batch)
         except Exception as error:  # noqa: BLE001  whatever it was, each waiter is told and the thread lives on
             if len(batch) == 1:
                 return [_Failed(error)]
-            return [outcome for item in batch for outcome in self._commit([item])]
+            return [outcome for item in batch for outcome in self._written([item])]
+
+    def _in_turn(self, batch: list[_Item]) -> list[object]:
+        """Write together; give others precedence when the database asks for that, a few times."""
+        for _ in range(_TIMES - 1):
+            with suppress(InTheWay):
+                return self._together(batch)
+        try:
+            return self._together(batch)
+        except InTheWay as problem:
+            raise StoreUnavailable(str(problem)) from problem
 
     def _together(self, batch: list[_Item]) -> list[object]:
         if any(isinstance(item, _Run) for item in batch):
@@ -153,13 +198,13 @@ class Writer:
 
     def _do(self, batch: list[_Item], connection: Connection | None) -> list[object]:
         outcomes: list[object] = []
-        cursor = self._session.cursor
+        teller = self._session.teller
         for kind, items in groupby(batch, type):
             if kind is _Settle:
                 settlements = [item.settlement for item in items if isinstance(item, _Settle)]
-                outcomes.extend(self._settle_all(cursor, settlements))
+                outcomes.extend(teller.settle(settlements))
             elif kind is _Quick:
-                outcomes.extend(item.work(cursor) for item in items if isinstance(item, _Quick))
+                outcomes.extend(item.work(teller) for item in items if isinstance(item, _Quick))
             elif connection is not None:
                 outcomes.extend(_attempt(connection, item.work) for item in items if isinstance(item, _Run))
         return outcomes

@@ -20,6 +20,8 @@ AT_ONCE = 10_000
 
 def upgrade() -> None:
     """Add columns and tables, exchange indexes, and sum up what was used so far."""
+    if op.get_bind().dialect.name == "postgresql":  # world and house were given their numbers
+        op.execute("SELECT setval(pg_get_serial_sequence('accounts', 'id'), (SELECT MAX(id) FROM accounts))")
     _add_terms()
     _exchange_indexes()
     _create_rollups()
