@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import requests
 
@@ -48,6 +49,37 @@ def test_a_key_that_the_api_disabled_stops_at_once(site: Site) -> None:
     url = f"{site.url}/v1/keys/{made['data']['prefix']}"
     assert requests.patch(url, headers=headers, json={"disabled": True}, timeout=30).status_code == 200
     assert status(site, made["data"]["key"]) == 401
+
+
+def test_terms_that_a_command_changed_hold_within_a_second(site: Site) -> None:
+    key = site.gateway.create_key("acceptance")
+    prefix = site.gateway.rows("SELECT prefix FROM keys ORDER BY id DESC LIMIT 1")[0]["prefix"]
+    steps = [
+        (("--model", "openai/*"), 403),
+        (("--model", "fake/*"), 200),
+        (("--provider", "openai"), 403),
+        (("--provider", "fake"), 200),
+        (("--ip", "192.0.2.0/24"), 403),
+        (("--ip", "127.0.0.1"), 200),
+        (("--expires", "30d"), 200),
+    ]
+    for terms, expected in steps:
+        site.gateway.run("keys", "change", prefix, "--account", "acceptance", *terms)
+        seconds_until(lambda expected=expected: status(site, key) == expected)
+
+
+def test_a_key_expires_while_the_server_runs(site: Site) -> None:
+    management = site.gateway.create_key("acceptance", management=True)
+    headers = {"Authorization": f"Bearer {management}"}
+    made = requests.post(f"{site.url}/v1/keys", headers=headers, json={"name": "short-lived"}, timeout=30).json()[
+        "data"
+    ]
+    assert status(site, made["key"]) == 200
+    expires_at = datetime.now(UTC) + timedelta(seconds=1)
+    body = {"expires_at": expires_at.isoformat()}
+    assert requests.patch(f"{site.url}/v1/keys/{made['prefix']}", headers=headers, json=body, timeout=30).ok
+    seconds_until(lambda: status(site, made["key"]) == 401, within_s=5)
+    assert datetime.now(UTC) >= expires_at - timedelta(milliseconds=1)
 
 
 def test_credit_that_a_command_granted_can_be_spent_on_the_next_call(site: Site) -> None:

@@ -1,6 +1,7 @@
 """Callers who leave before the end, and callers who read slowly: what is sent on, what is charged, what is kept."""
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
@@ -44,12 +45,12 @@ async def leave_after(place: Town, key: str, events: int, model: str) -> str:
     return next(line for line in head.splitlines() if line.startswith("x-inference-id"))
 
 
-async def settled(place: Town, account: int) -> dict[str, Any]:
-    """Wait for the one row of an account."""
+async def settled(place: Town, account: int, rows: int = 1) -> dict[str, Any]:
+    """Wait for so many rows of an account; returns the last."""
     for _ in range(400):
-        if rows := place.requests(account):
-            [row] = rows
-            return row
+        if len(found := place.requests(account)) >= rows:
+            assert len(found) == rows
+            return found[-1]
         await asyncio.sleep(0.02)
     raise AssertionError("the call was not settled")
 
@@ -82,6 +83,38 @@ async def test_a_key_may_have_the_provider_stopped_and_pays_for_what_was_deliver
     assert (row["usage_source"], row["billing_status"]) == ("counted", "charged")
     assert 5 * TOKEN <= row["charged_credits"] <= 40 * TOKEN
     assert place.balance(account) == 1_000_000 - row["charged_credits"]
+
+
+async def test_the_policy_is_set_through_the_api_and_holds_from_the_next_call_on(place: Town) -> None:
+    account = place.account("policy", 1_000_000)
+    management = place.key(account, is_management=True)
+    made = (await place.ask("POST", "/v1/keys", management, {"on_disconnect": "cancel_and_bill_delivered"}))["data"]
+    assert made["on_disconnect"] == "cancel_and_bill_delivered"
+    key, path = made["key"], f"/v1/keys/{made['prefix']}"
+    left = place.fake.served_of(ENDLESS).left
+    await leave_after(place, key, 6, ENDLESS)
+    await place.fake.until(lambda: place.fake.served_of(ENDLESS).left == left + 1, timeout_s=DRAIN_S - 0.5)
+    first = await settled(place, account)
+    assert (first["usage_source"], first["billing_status"]) == ("counted", "charged")
+    assert 5 * TOKEN <= first["charged_credits"] <= 40 * TOKEN
+
+    shown = (await place.ask("PATCH", path, management, {"on_disconnect": "drain_and_bill"}))["data"]
+    assert "on_disconnect" not in shown
+    await leave_after(place, key, 3, SLOW)
+    drained = await settled(place, account, rows=2)
+    assert (drained["usage_source"], drained["charged_credits"]) == ("provider", 50 * TOKEN + 4)
+    assert place.balance(account) == 1_000_000 - first["charged_credits"] - drained["charged_credits"]
+
+
+async def test_the_policy_is_set_by_command_beside_the_running_server(place: Town) -> None:
+    place.account("commanded", 1_000_000)
+    options = ("--account", "commanded", "--on-disconnect", "cancel_and_bill_delivered", "--json")
+    made = json.loads(place.gateway.run("keys", "create", *options).stdout)
+    left = place.fake.served_of(ENDLESS).left
+    await leave_after(place, made["key"], 3, ENDLESS)
+    await place.fake.until(lambda: place.fake.served_of(ENDLESS).left == left + 1, timeout_s=DRAIN_S - 0.5)
+    row = await settled(place, place.desk.accounts.by_name("commanded").id)
+    assert (row["usage_source"], row["key_prefix"]) == ("counted", made["prefix"])
 
 
 async def test_a_caller_who_leaves_before_a_whole_answer_pays_for_it(place: Town) -> None:

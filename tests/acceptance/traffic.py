@@ -13,6 +13,7 @@ from modelport.api.server import raise_file_limit
 from modelport.bootstrap.office import Office, office
 from modelport.core.credits import Credits
 from modelport.keys.key import DisconnectPolicy
+from modelport.keys.store import KeyTerms
 from modelport.settings import Settings
 from modelport.storage.books import check_books
 from tests.acceptance.gateway import SECRETS, Gateway
@@ -147,11 +148,9 @@ class Town:
     def key(
         self, account_id: int, *, is_management: bool = False, on_disconnect: DisconnectPolicy | None = None
     ) -> str:
-        """Make a key of an account; a policy is written before the server has seen the key."""
-        key, secret = self.desk.issuer.issue(account_id, self.desk.now_ms(), is_management=is_management)
-        if on_disconnect is not None:
-            with self.desk.database.write() as writing:
-                writing.exec_driver_sql("UPDATE keys SET on_disconnect = ? WHERE id = ?", (on_disconnect, key.id))
+        """Make a key of an account."""
+        terms = KeyTerms(on_disconnect=on_disconnect or "drain_and_bill")
+        _, secret = self.desk.issuer.issue(account_id, self.desk.now_ms(), terms, is_management=is_management)
         return secret.reveal()
 
     def customer(self, name: str, credit: int) -> tuple[int, str]:

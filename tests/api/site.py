@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -12,6 +12,7 @@ from modelport.accounts.account import Account, UnknownAccount
 from modelport.api.app import App
 from modelport.api.cors import Cors
 from modelport.api.links import Links
+from modelport.api.peers import Peers
 from modelport.api.protocol import Limits
 from modelport.api.request import Bodies
 from modelport.api.server import listening
@@ -26,11 +27,12 @@ from modelport.api.v1.models import ModelRoutes
 from modelport.api.v1.responses import ResponseRoutes
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.compile import Facts
-from modelport.catalogue.facts import Model, Retired
+from modelport.catalogue.facts import Model, Provider, Retired
 from modelport.core.credits import Credits
 from modelport.keys.issue import KeyHasher, KeyIssuer
 from modelport.keys.key import Key, Scope
 from modelport.keys.ring import KeyRing
+from modelport.keys.store import NO_TERMS, KeyTerms
 from modelport.ledger.exports import Exports
 from modelport.serving.exchange import CallRequest
 from modelport.serving.keeping import Keeping
@@ -49,7 +51,12 @@ CATALOGUE = Catalogue(
             Model(id="other/think", name="Think", maker="other", operation="chat", description="Thinks."),
         ),
         retired=(Retired("acme/old", "acme/talk"),),
-        providers=(),
+        providers=(
+            Provider(
+                "acme-cloud", "Acme Cloud", "https://acme.example/v1", {"chat": ("openai_chat",)}, aliases=("ac",)
+            ),
+            Provider("other-cloud", "Other Cloud", "https://other.example/v1", {"chat": ("openai_chat",)}),
+        ),
         offers=(),
     ),
     "digest",
@@ -121,6 +128,7 @@ class Site:
     chats: list[CallRequest] = field(default_factory=list)
     links: Links = field(default_factory=Links)
     cors: Cors = field(default_factory=Cors)
+    peers: Peers = field(default_factory=Peers)
     bodies: Bodies = field(default_factory=Bodies)
     kept: TwinResponses = field(default_factory=TwinResponses)
     exports: Exports = field(default_factory=TwinExports)
@@ -133,12 +141,20 @@ class Site:
     def __post_init__(self) -> None:
         hasher = KeyHasher([(1, b"a secret of the server, 32 bytes.")])
         self.issuer = KeyIssuer(self.keys, hasher)
-        self.ring = KeyRing(self.keys, hasher, run=run_at_once)
+        self.ring = KeyRing(self.keys, hasher, run=run_at_once, clock=self.clock)
         self.regular = self.make_key()
         self.management = self.make_key(is_management=True)
 
-    def make_key(self, *, is_management: bool = False, scopes: frozenset[Scope] | None = None) -> str:
-        _, secret = self.issuer.issue(ACCOUNT, NOW_MS, is_management=is_management, scopes=scopes)
+    def make_key(
+        self,
+        terms: KeyTerms = NO_TERMS,
+        *,
+        is_management: bool = False,
+        scopes: frozenset[Scope] | None = None,
+    ) -> str:
+        if scopes is not None:
+            terms = replace(terms, scopes=scopes)
+        _, secret = self.issuer.issue(ACCOUNT, NOW_MS, terms, is_management=is_management)
         return secret.reveal()
 
     @property
@@ -164,7 +180,7 @@ class Site:
             calls=CallRoutes(serve, count, Keeping(self.kept, 1, run_at_once)),
             responses=ResponseRoutes(self.kept, self.clock, run_at_once),
             models=ModelRoutes(lambda: CATALOGUE, lambda model: None, self.links, self.clock),
-            keys=KeyRoutes(self.keys, self.issuer, self.ring, self.clock, run_at_once),
+            keys=KeyRoutes(self.keys, self.issuer, self.ring, self.clock, run_at_once, lambda: CATALOGUE),
             billing=BillingRoutes(self.balances, Accounts(), self.clock, run_at_once),
             exports=ExportRoutes(self.exports, self.clock, run_at_once),
             health=HealthRoutes(reason, lambda: self.stale),
@@ -174,6 +190,7 @@ class Site:
             self.ring.authenticate,
             cors=self.cors,
             links=self.links,
+            peers=self.peers,
             clock=self.clock,
             bodies=self.bodies,
         )

@@ -55,7 +55,7 @@ async def make(site: Site, client_key: str) -> str | None:
         return site.make_key(scopes=frozenset())
     if client_key == "disabled":
         secret = site.make_key()
-        site.keys.update(7, secret[:8], KeyTerms(None, True, None, None), 0)
+        site.keys.change(7, secret[:8], lambda _: KeyTerms(is_disabled=True), 0)
         return secret
     return site.management if client_key == "management" else site.regular
 

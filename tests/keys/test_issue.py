@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelport.keys.issue import KeyHasher, KeyIssuer, PrefixesUsedUp
+from modelport.keys.store import KeyTerms
 from tests.keys.twin import TwinKeys
 
 SERVER_SECRET = b"a secret of the server, 32 bytes."
@@ -36,7 +37,7 @@ def test_a_missing_short_or_misnumbered_server_secret_is_refused(secrets: list[t
 def test_a_new_key_is_32_lower_case_hex_digits_of_which_8_are_public() -> None:
     store = TwinKeys()
     hasher = KeyHasher([(1, SERVER_SECRET)])
-    key, secret = KeyIssuer(store, hasher).issue(7, 0, name="ci")
+    key, secret = KeyIssuer(store, hasher).issue(7, 0, KeyTerms(name="ci"))
     text = secret.reveal()
     assert len(text) == 32
     assert set(text) <= set("0123456789abcdef")

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from modelport.keys.issue import KeyHasher, KeyIssuer
-from modelport.keys.key import DisabledKey, MissingKey, UnknownKey
+from modelport.core.clock import iso_ms
+from modelport.keys.issue import PREFIX_LENGTH, KeyHasher, KeyIssuer
+from modelport.keys.key import DisabledKey, ExpiredKey, MissingKey, UnknownKey
 from modelport.keys.ring import KeyRing
 from modelport.keys.store import KeyTerms
 from tests.keys.twin import TwinKeys
+from tests.twins.clock import StoppedClock
 
 HASHER = KeyHasher([(1, b"a secret of the server, 32 bytes.")])
 
@@ -21,7 +23,7 @@ async def at_once(call: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def disable(store: TwinKeys, prefix: str, *, is_disabled: bool = True) -> None:
-    store.update(7, prefix, KeyTerms(None, is_disabled, None, None), 1)
+    store.change(7, prefix, lambda _: KeyTerms(is_disabled=is_disabled), 1)
 
 
 async def test_a_known_key_is_looked_up_once() -> None:
@@ -53,12 +55,17 @@ async def test_an_unknown_key_is_looked_up_once_until_something_changes() -> Non
 
 
 async def test_keys_that_share_their_first_characters_are_told_apart() -> None:
+    """CVE-2026-35030: a cache by a part of the token let one caller pass for another; ours is by the whole digest."""
     store = TwinKeys()
     _, secret = KeyIssuer(store, HASHER).issue(7, 0)
     ring = KeyRing(store, HASHER, run=at_once)
     await ring.authenticate(secret.reveal())
     with pytest.raises(UnknownKey):
         await ring.authenticate(secret.reveal()[:-1] + "x")
+    with pytest.raises(UnknownKey):
+        await ring.authenticate(secret.reveal()[:PREFIX_LENGTH])
+    with pytest.raises(UnknownKey):
+        await ring.authenticate(secret.reveal() + "0")
 
 
 async def test_a_key_that_was_refused_works_on_the_first_call_after_it_was_made_elsewhere() -> None:
@@ -93,6 +100,42 @@ async def test_a_disabled_key_is_refused_and_works_again_when_enabled_elsewhere(
         await ring.authenticate(secret.reveal())
     disable(store, key.prefix, is_disabled=False)
     assert (await ring.authenticate(secret.reveal())).is_disabled is False
+
+
+async def test_an_expired_key_is_refused_from_memory_without_asking_the_store() -> None:
+    store, clock = TwinKeys(), StoppedClock()
+    expires_at_ms = clock.now_ms() + 1000
+    key, secret = KeyIssuer(store, HASHER).issue(7, 0, KeyTerms(expires_at_ms=expires_at_ms))
+    ring = KeyRing(store, HASHER, run=at_once, clock=clock)
+    assert await ring.authenticate(secret.reveal()) == key
+    clock.at_ms = expires_at_ms - 1
+    assert await ring.authenticate(secret.reveal()) == key
+    clock.at_ms = expires_at_ms
+    for _ in range(3):
+        with pytest.raises(ExpiredKey, match=f"{key.prefix} expired at {iso_ms(expires_at_ms)}"):
+            await ring.authenticate(secret.reveal())
+    assert store.asked == 1
+
+
+async def test_a_key_that_had_expired_before_it_was_first_used_is_refused_too() -> None:
+    store, clock = TwinKeys(), StoppedClock()
+    _, secret = KeyIssuer(store, HASHER).issue(7, 0, KeyTerms(expires_at_ms=clock.now_ms()))
+    with pytest.raises(ExpiredKey):
+        await KeyRing(store, HASHER, run=at_once, clock=clock).authenticate(secret.reveal())
+
+
+async def test_an_expired_key_works_again_once_its_time_was_extended_elsewhere() -> None:
+    store, clock = TwinKeys(), StoppedClock()
+    key, secret = KeyIssuer(store, HASHER).issue(7, 0, KeyTerms(expires_at_ms=clock.now_ms() + 1))
+
+    async def refresh() -> None:
+        ring.forget(key.id)
+
+    ring = KeyRing(store, HASHER, refresh=refresh, run=at_once, clock=clock)
+    await ring.authenticate(secret.reveal())
+    clock.at_ms += 1
+    store.change(7, key.prefix, lambda _: KeyTerms(expires_at_ms=clock.now_ms() + 1000), 1)
+    assert (await ring.authenticate(secret.reveal())).prefix == key.prefix
 
 
 async def test_forgetting_one_key_leaves_the_others_in_memory() -> None:

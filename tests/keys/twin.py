@@ -1,10 +1,17 @@
 """The key store in memory."""
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from modelport.core.credits import Credits
 from modelport.keys.key import Key, UnknownPrefix
 from modelport.keys.store import KeyTerms, NewKey
+
+
+def laid_out(terms: KeyTerms) -> dict[str, Any]:
+    """The terms by name."""
+    return {one.name: getattr(terms, one.name) for one in fields(terms)}
 
 
 @dataclass
@@ -24,14 +31,10 @@ class TwinKeys:
             id=len(self.by_id) + 1,
             account_id=new.account_id,
             prefix=new.prefix,
-            name=new.name,
             is_management=new.is_management,
-            is_disabled=False,
-            scopes=new.scopes,
-            limit=new.limit,
-            on_disconnect="drain_and_bill",
             created_at_ms=at_ms,
             updated_at_ms=at_ms,
+            **laid_out(new.terms),
         )
         self.by_id[key.id] = key
         self.digests[new.digest] = key.id
@@ -52,16 +55,9 @@ class TwinKeys:
                 return key
         raise UnknownPrefix(f"no key of this account has the prefix '{prefix}'")
 
-    def update(self, account_id: int, prefix: str, terms: KeyTerms, at_ms: int) -> Key:
+    def change(self, account_id: int, prefix: str, terms: Callable[[Key], KeyTerms], at_ms: int) -> Key:
         key = self.by_prefix(account_id, prefix)
-        changed = replace(
-            key,
-            name=terms.name,
-            is_disabled=terms.is_disabled,
-            scopes=terms.scopes,
-            limit=terms.limit,
-            updated_at_ms=at_ms,
-        )
+        changed = replace(key, updated_at_ms=at_ms, **laid_out(terms(key)))
         self.by_id[key.id] = changed
         return changed
 

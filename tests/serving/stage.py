@@ -253,7 +253,10 @@ class Stage:
         client = client or NotingClient()
         body = {"model": MODEL.id, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 100} | fields
         request = CallRequest(json.dumps(body).encode(), met, "request-1", None)
-        await self.serve(request, key or key_of(), client)
+        key = key or key_of()
+        if key.limit is not None:
+            self.vault.thresholds[key.id] = key.limit.threshold
+        await self.serve(request, key, client)
         return client
 
     @property

@@ -12,7 +12,7 @@ from sqlalchemy import text, update
 from modelport.core.clock import Clock
 from modelport.core.credits import Credits
 from modelport.keys.key import Limit
-from modelport.keys.store import NewKey
+from modelport.keys.store import KeyTerms, NewKey
 from modelport.ledger.budget import KeyBudget, Period
 from modelport.ledger.records import WORLD_ACCOUNT, CallRecord
 from modelport.ledger.store import Fund, LedgerStore
@@ -175,7 +175,7 @@ class StoredWorld:
         limit = Limit(period, Credits(threshold))
         prefix = uuid4().hex[:8]
         made = Keys(self.database).add(
-            NewKey(account_id, prefix, prefix.encode(), None, False, None, limit), self.clock.now_ms()
+            NewKey(account_id, prefix, prefix.encode(), False, KeyTerms(limit=limit)), self.clock.now_ms()
         )
         assert made is not None
         return KeyBudget(made.id, period)

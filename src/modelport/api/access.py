@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from modelport.keys.key import Key, KeyNotAllowed, Scope
+from modelport.core.networks import Address, is_within
+from modelport.keys.key import AddressNotAllowed, Key, KeyNotAllowed, Scope
 
 Audience = Literal["anyone", "regular", "management"]
 
@@ -57,6 +58,12 @@ def check_access(access: Access, key: Key) -> None:
         raise KeyNotAllowed(
             f"the key {key.prefix} lacks the scope '{access.scope}': add it to the key, or use another key"
         )
+
+
+def check_address(key: Key, address: Address | None) -> None:
+    """Raise `AddressNotAllowed` when the key may not be used from there; an address that is not known never is."""
+    if key.ip_ranges is not None and (address is None or not is_within(address, key.ip_ranges)):
+        raise AddressNotAllowed(key.prefix, None if address is None else str(address))
 
 
 _WRONG_KIND = {

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from modelport.api.access import check_access
+from modelport.api.access import check_access, check_address
 from modelport.api.client import AsgiClient
 from modelport.api.cors import Cors
 from modelport.api.cycle import Receive, Scope, Send
@@ -17,6 +17,7 @@ from modelport.api.errors import (
     refusal,
 )
 from modelport.api.links import Links
+from modelport.api.peers import Peers
 from modelport.api.problems import CallerLeft, MalformedRequest, NotBuilt, UnknownRoute, WrongMethod
 from modelport.api.request import Answer, Bodies, Request
 from modelport.api.request_ids import RequestIds
@@ -43,6 +44,7 @@ class App:
     authenticate: Authenticate
     cors: Cors = field(default_factory=Cors)
     links: Links = field(default_factory=Links)
+    peers: Peers = field(default_factory=Peers)
     clock: Clock = field(default_factory=SystemClock)
     bodies: Bodies = field(default_factory=Bodies)
     new_request_id: Callable[[], str] = field(default_factory=RequestIds)
@@ -88,6 +90,8 @@ class App:
         request.tail = found.tail
         if operation.access.audience != "anyone":
             request.key = key = await self.authenticate(request.credential)
+            if key.ip_ranges is not None:
+                check_address(key, self.peers.address(request.scope))
             check_access(operation.access, key)
         return await operation.handler(request)
 

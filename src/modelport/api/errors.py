@@ -15,6 +15,7 @@ from modelport.dialects.fill import CannotFill
 from modelport.dialects.wire import MalformedReply, UpstreamFault
 from modelport.egress.guard import AddressRefused
 from modelport.keys import key as keys
+from modelport.keys.grants import GrantsTooMuch
 from modelport.keys.ring import KeysBusy
 from modelport.ledger import problems as money
 from modelport.pricing.charge import UnpricedUsage
@@ -63,8 +64,13 @@ RULES: dict[type[Problem], Rule] = {
     keys.MissingKey: Rule(401, "missing_api_key", text="{message}: make one at {keys_url}"),
     keys.UnknownKey: Rule(401, "invalid_api_key", text="{message}: make one at {keys_url}"),
     keys.DisabledKey: Rule(401, "disabled_api_key", text="{message}: enable it, or make another, at {keys_url}"),
+    keys.ExpiredKey: Rule(401, "expired_api_key", text="{message}: make another at {keys_url}"),
     keys.KeyProblem: Rule(401, "invalid_api_key", text="{message}: make one at {keys_url}"),
     keys.KeyNotAllowed: Rule(403, "key_not_allowed"),
+    keys.AddressNotAllowed: Rule(403, "address_not_allowed"),
+    keys.ModelNotAllowed: Rule(403, "model_not_allowed"),
+    keys.ProviderNotAllowed: Rule(403, "provider_not_allowed"),
+    GrantsTooMuch: Rule(403, "grants_too_much"),
     money.InsufficientFunds: Rule(
         403, "insufficient_funds", text="You have run out of credits: {message}. See {billing_url}"
     ),
@@ -228,11 +234,11 @@ UNEXPECTED_REFUSAL = Refusal(500, _UNEXPECTED.code, "gateway", UNEXPECTED)
 
 
 def _param(problem: Problem) -> str | None:
-    if isinstance(problem, InvalidBody | http.InvalidQuery):
+    if isinstance(problem, InvalidBody | http.InvalidQuery | GrantsTooMuch):
         return problem.param
-    if isinstance(problem, UnknownModel | RetiredModel):
+    if isinstance(problem, UnknownModel | RetiredModel | keys.ModelNotAllowed):
         return "model"
-    return "provider" if isinstance(problem, routing.UnknownProvider) else None
+    return "provider" if isinstance(problem, routing.UnknownProvider | keys.ProviderNotAllowed) else None
 
 
 def _retry_after_s(problem: Problem, status: int) -> int | None:

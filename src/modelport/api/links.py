@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
-Network = IPv4Network | IPv6Network
+from modelport.api.peers import Peers
+from modelport.core.networks import Network
 
 _HOST = re.compile(rb"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
 
@@ -15,7 +15,7 @@ class Links:
 
     def __init__(self, public_url: str | None = None, trusted_proxies: tuple[Network, ...] = ()) -> None:
         self.public_url = public_url.rstrip("/") if public_url else None
-        self.trusted_proxies = trusted_proxies
+        self._peers = Peers(trusted_proxies)
 
     def root(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> str:
         """Return the public address without a trailing slash; forwarded headers count only from a trusted proxy."""
@@ -23,22 +23,13 @@ class Links:
             return self.public_url
         scheme = str(scope.get("scheme", "http"))
         host = headers.get(b"host", b"")
-        if self._is_trusted(scope.get("client")):
+        if self._peers.is_trusted(scope.get("client")):
             forwarded = _last(headers.get(b"x-forwarded-proto")).lower()
             scheme = forwarded.decode() if forwarded in (b"http", b"https") else scheme
             host = _last(headers.get(b"x-forwarded-host")) or host
         if not _HOST.fullmatch(host):
             host = _own_address(scope.get("server"))
         return f"{scheme}://{host.decode('ascii')}"
-
-    def _is_trusted(self, client: tuple[str, int] | None) -> bool:
-        if not self.trusted_proxies or not client:
-            return False
-        try:
-            address = ip_address(client[0])
-        except ValueError:
-            return False
-        return any(address in network for network in self.trusted_proxies)
 
 
 def _last(value: bytes | None) -> bytes:

@@ -13,6 +13,7 @@ from modelport.api.app import App
 from modelport.api.cors import Cors
 from modelport.api.errors import code_of, status_of
 from modelport.api.links import Links
+from modelport.api.peers import Peers
 from modelport.api.protocol import Limits
 from modelport.api.request import Bodies
 from modelport.api.server import serve
@@ -76,7 +77,7 @@ async def gateway(settings: Settings) -> AsyncGenerator[App]:
         await stack.enter_async_context(providers)
         changes = open_changes(desk.database)
         stack.callback(changes.close)
-        ring = KeyRing(desk.keys, desk.issuer.hasher, refresh=lambda: follower.poll())
+        ring = KeyRing(desk.keys, desk.issuer.hasher, refresh=lambda: follower.poll(), clock=clock)
         follower = Follower(changes, ring, book)
         await stack.enter_async_context(background(follower.follow(), watch(in_force, providers)))
         keeping = Keeping(StoredResponses(desk.database), settings.storage.response_days, asyncio.to_thread)
@@ -111,7 +112,8 @@ def _app(
     keeping: Keeping,
     clock: Clock,
 ) -> App:
-    links = Links(settings.public_url, networks(settings.trusted_proxies))
+    trusted = networks(settings.trusted_proxies)
+    links = Links(settings.public_url, trusted)
     routes = all_routes(
         about=AboutRoutes(links),
         calls=CallRoutes(calls, CountTokens(in_force, calls.upstream, clock), keeping),
@@ -122,7 +124,7 @@ def _app(
             links,
             clock,
         ),
-        keys=KeyRoutes(desk.keys, desk.issuer, ring, clock, asyncio.to_thread),
+        keys=KeyRoutes(desk.keys, desk.issuer, ring, clock, asyncio.to_thread, lambda: in_force.catalogue),
         billing=BillingRoutes(store, desk.accounts, clock, asyncio.to_thread),
         exports=ExportRoutes(StoredExports(desk.database), clock, asyncio.to_thread),
         health=HealthRoutes(Readiness(desk.database).reason, lambda: in_force.rejected),
@@ -132,6 +134,7 @@ def _app(
         ring.authenticate,
         cors=Cors(settings.server.cors_origin, is_loopback=is_loopback(settings.host)),
         links=links,
+        peers=Peers(trusted),
         clock=clock,
         bodies=Bodies(settings.server.max_body_bytes),
         new_inference_id=calls.new_id,

@@ -1,10 +1,10 @@
 """The parts of a gateway that come straight from settings."""
 
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 
-from modelport.api.links import Network
 from modelport.catalogue.catalogue import Catalogue
 from modelport.core.errors import Secret
+from modelport.core.networks import Network, network_of
 from modelport.engines.engine import EngineSettings
 from modelport.engines.hub import HubFile
 from modelport.engines.supervisor import Engines
@@ -52,7 +52,7 @@ def proxies(settings: Settings) -> Proxies:
 
 def networks(ranges: tuple[str, ...]) -> tuple[Network, ...]:
     try:
-        return tuple(ip_network(item, strict=False) for item in ranges)
+        return tuple(network_of(item) for item in ranges)
     except ValueError as error:
         raise SettingsInvalid(f"setting 'trusted_proxies' (MODELPORT_TRUSTED_PROXIES): {error}") from error
 

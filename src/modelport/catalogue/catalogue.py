@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from modelport.catalogue.compile import Facts
-from modelport.catalogue.facts import Model, Offer, Provider
+from modelport.catalogue.facts import Model, Offer, Provider, family_of
 from modelport.catalogue.nearest import Nearest
 from modelport.catalogue.problems import RetiredModel, UnknownModel
 
@@ -54,6 +54,13 @@ class Catalogue:
     def offers(self, model_id: str) -> tuple[Offer, ...]:
         """Return who sells a model, by provider id; empty when nobody does."""
         return self._offers.get(model_id, ())
+
+    def families(self, model_id: str) -> frozenset[str]:
+        """Return the `maker/*` that a model falls under, also one that is no longer there."""
+        model = self._by_name.get(model_id)
+        if model is not None:
+            return model.families
+        return frozenset(family for family in (family_of(model_id),) if family)
 
     def models(self) -> tuple[Model, ...]:
         """Return every model, sorted by id."""

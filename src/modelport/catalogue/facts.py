@@ -65,6 +65,22 @@ class Model:
     notes: tuple[Note, ...] = ()
     refuses_roles: frozenset[str] = frozenset()
 
+    @property
+    def families(self) -> frozenset[str]:
+        """The `maker/*` that stand for it among others: what its id and aliases begin with."""
+        return frozenset(family for name in (self.id, *self.aliases) if (family := family_of(name)))
+
+
+def family_of(name: str) -> str | None:
+    """Return the `maker/*` that a model's name falls under; None where it names no maker."""
+    maker, slash, _ = name.partition("/")
+    return f"{maker}/*" if slash else None
+
+
+def is_family(name: str) -> bool:
+    """Whether this is no model but all of a maker's."""
+    return name.endswith("/*")
+
 
 @dataclass(frozen=True, slots=True)
 class Retired:

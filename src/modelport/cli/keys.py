@@ -1,14 +1,17 @@
 """`modelport keys`: credentials of an account."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Unpack
 
 import click
 import msgspec
 
 from modelport.bootstrap.office import Office, office
+from modelport.cli.key_terms import LIFTING, Given, is_nothing, json_of, lines_of, read_terms, term_options
 from modelport.core.clock import iso_ms
 from modelport.keys.key import Key
-from modelport.keys.store import KeyTerms
+from modelport.keys.store import NO_TERMS, KeyTerms, terms_of
 from modelport.settings import Settings
 
 _ACCOUNT = click.option("--account", "account_name", required=True, help="The account's name.")
@@ -17,7 +20,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 @click.group()
 def keys() -> None:
-    """Keys: make, list, disable and delete them."""
+    """Keys: make, list, change, disable and delete them."""
 
 
 def shown(key: Key) -> dict[str, object]:
@@ -28,20 +31,25 @@ def shown(key: Key) -> dict[str, object]:
         "kind": "management" if key.is_management else "regular",
         "disabled": key.is_disabled,
         "created_at": iso_ms(key.created_at_ms),
+        **json_of(key),
     }
 
 
 @keys.command("create")
 @_ACCOUNT
 @click.option("--management", "is_management", is_flag=True, help="May manage keys; cannot call models.")
-@click.option("--name", default=None, help="A note to tell keys apart.")
+@term_options
 @_JSON
 @click.pass_obj
-def create(settings: Settings, account_name: str, is_management: bool, name: str | None, as_json: bool) -> None:
-    """Make a key and print it; it is shown only now."""
+def create(settings: Settings, account_name: str, is_management: bool, as_json: bool, **given: Unpack[Given]) -> None:
+    """Make a key and print it; it is shown only now.
+
+    The keys that a management key makes are never wider than its own terms.
+    """
     with office(settings) as desk:
         account = desk.accounts.by_name(account_name)
-        key, secret = desk.issuer.issue(account.id, desk.now_ms(), name=name, is_management=is_management)
+        terms = read_terms(given, settings, desk.now_ms())(NO_TERMS)
+        key, secret = desk.issuer.issue(account.id, desk.now_ms(), terms, is_management=is_management)
     if as_json:
         click.echo(msgspec.json.encode({**shown(key), "key": secret.reveal()}))
     else:
@@ -49,21 +57,42 @@ def create(settings: Settings, account_name: str, is_management: bool, name: str
         click.echo("Keep it: it is not shown again.", err=True)
 
 
+@keys.command("change", epilog=LIFTING)
+@click.argument("prefix")
+@_ACCOUNT
+@term_options
+@_JSON
+@click.pass_obj
+def change(settings: Settings, prefix: str, account_name: str, as_json: bool, **given: Unpack[Given]) -> None:
+    """Change terms of the key PREFIX; what is not named stays as it is."""
+    if is_nothing(given):
+        raise click.UsageError("nothing is to be changed: name at least one term, such as --limit 5/day")
+    with office(settings) as desk:
+        now_ms = desk.now_ms()
+        wanted = read_terms(given, settings, now_ms)
+        key = _change(desk, account_name, prefix, lambda key: wanted(terms_of(key)))
+    if as_json:
+        click.echo(msgspec.json.encode(shown(key)))
+        return
+    for line in lines_of(key, now_ms):
+        click.echo(line)
+
+
 @keys.command("list")
 @_ACCOUNT
 @_JSON
 @click.pass_obj
 def list_(settings: Settings, account_name: str, as_json: bool) -> None:
-    """List the keys of an account."""
+    """List the keys of an account with their terms."""
     with office(settings) as desk:
         found = desk.keys.of_account(desk.accounts.by_name(account_name).id)
+        now_ms = desk.now_ms()
     if as_json:
         click.echo(msgspec.json.encode([shown(key) for key in found]))
         return
     for key in found:
-        kind = "management" if key.is_management else "regular"
-        state = "disabled" if key.is_disabled else "enabled"
-        click.echo(f"{key.prefix}  {kind:<10}  {state:<8}  {iso_ms(key.created_at_ms)}  {key.name or ''}")
+        for line in lines_of(key, now_ms):
+            click.echo(line)
 
 
 @keys.command()
@@ -100,7 +129,8 @@ def delete(settings: Settings, prefix: str, account_name: str) -> None:
 
 
 def _switch(desk: Office, account_name: str, prefix: str, *, is_disabled: bool) -> None:
-    account = desk.accounts.by_name(account_name)
-    key = desk.keys.by_prefix(account.id, prefix)
-    terms = KeyTerms(key.name, key.is_disabled, key.scopes, key.limit)
-    desk.keys.update(account.id, prefix, replace(terms, is_disabled=is_disabled), desk.now_ms())
+    _change(desk, account_name, prefix, lambda key: replace(terms_of(key), is_disabled=is_disabled))
+
+
+def _change(desk: Office, account_name: str, prefix: str, terms: Callable[[Key], KeyTerms]) -> Key:
+    return desk.keys.change(desk.accounts.by_name(account_name).id, prefix, terms, desk.now_ms())

@@ -20,6 +20,7 @@ from modelport.core.credits import Credits, usd_text
 from modelport.core.errors import Problem
 from modelport.engines.entries import EMBEDDINGS, UnknownWeights
 from modelport.engines.machine import this_machine
+from modelport.keys.store import KeyTerms
 from modelport.settings import Settings, SettingsInvalid, unknown_variables
 
 FIRST_ACCOUNT = "default"
@@ -112,8 +113,8 @@ def _first_keys(settings: Settings, credit: Credits) -> tuple[str, str] | None:
             return None
         now_ms = desk.now_ms()
         account = desk.accounts.create(FIRST_ACCOUNT, "", credit, now_ms)
-        _, regular = desk.issuer.issue(account.id, now_ms, name="first key")
-        _, management = desk.issuer.issue(account.id, now_ms, name="first management key", is_management=True)
+        _, regular = desk.issuer.issue(account.id, now_ms, KeyTerms(name="first key"))
+        _, management = desk.issuer.issue(account.id, now_ms, KeyTerms(name="first management key"), is_management=True)
         click.echo(f"Made the account '{account.name}' with {usd_text(credit).rstrip('0').rstrip('.')} USD.")
     return regular.reveal(), management.reveal()
 

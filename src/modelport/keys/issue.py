@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from modelport.core.errors import Secret
-from modelport.keys.key import Key, Limit, Scope
-from modelport.keys.store import KeyStore, NewKey
+from modelport.keys.key import Key
+from modelport.keys.store import NO_TERMS, KeyStore, KeyTerms, NewKey
 
 SECRET_BYTES = 16
 PREFIX_LENGTH = 8
@@ -75,18 +75,16 @@ class KeyIssuer:
         self,
         account_id: int,
         at_ms: int,
+        terms: KeyTerms = NO_TERMS,
         *,
-        name: str | None = None,
         is_management: bool = False,
-        scopes: frozenset[Scope] | None = None,
-        limit: Limit | None = None,
     ) -> tuple[Key, Secret]:
         """Make a key of the account; the secret is in no other place than the one returned here."""
         for _ in range(_DRAWS):
             secret = self.random_bytes(SECRET_BYTES).hex()
             digest = self.hasher.digest(secret.encode())
             prefix = secret[:PREFIX_LENGTH]
-            key = self.store.add(NewKey(account_id, prefix, digest, name, is_management, scopes, limit), at_ms)
+            key = self.store.add(NewKey(account_id, prefix, digest, is_management, terms), at_ms)
             if key is not None:
                 return key, Secret(secret)
         raise PrefixesUsedUp

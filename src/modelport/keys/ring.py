@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from modelport.core.clock import Clock, SystemClock, iso_ms
 from modelport.core.errors import Problem
 from modelport.keys.issue import KeyHasher
-from modelport.keys.key import DisabledKey, Key, MissingKey, UnknownKey
+from modelport.keys.key import DisabledKey, ExpiredKey, Key, MissingKey, UnknownKey
 from modelport.keys.store import KeyStore
 
 Find = Callable[[bytes], Key | None]
@@ -49,12 +50,14 @@ class KeyRing:
         refresh: Callable[[], Awaitable[None]] = _nothing_new,
         run: Callable[[Find, bytes], Awaitable[Key | None]] = _in_thread,
         remembered: int = REMEMBERED,
+        clock: Clock | None = None,
     ) -> None:
         self._store = store
         self._hasher = hasher
         self._refresh = refresh
         self._run = run
         self._remembered = remembered
+        self._clock = clock or SystemClock()
         self._known: dict[bytes, Key] = {}
         self._unknown: dict[bytes, None] = {}
         self._look_ups: dict[bytes, asyncio.Task[Key | None]] = {}
@@ -62,14 +65,14 @@ class KeyRing:
         self._epoch = 0
 
     async def authenticate(self, secret: bytes | str | None) -> Key:
-        """Return the key of a secret; raises `MissingKey`, `UnknownKey` or `DisabledKey`."""
+        """Return the key of a secret; raises `MissingKey`, `UnknownKey`, `DisabledKey` or `ExpiredKey`."""
         if not secret:
             raise MissingKey("a valid API key is required, sent as 'Authorization: Bearer …'")
         if isinstance(secret, str):
             secret = secret.encode("utf-8", "surrogateescape")
         digest = self._hasher.digest(secret)
         key = self._known.get(digest)
-        if key is None or key.is_disabled:
+        if key is None or key.is_disabled or (key.expires_at_ms is not None and self._is_over(key.expires_at_ms)):
             key = await self._second_look(digest, secret)
         return key
 
@@ -83,7 +86,12 @@ class KeyRing:
             raise UnknownKey("no key has this secret: a valid API key is required")
         if key.is_disabled:
             raise DisabledKey(f"the API key {key.prefix} is disabled")
+        if key.expires_at_ms is not None and self._is_over(key.expires_at_ms):
+            raise ExpiredKey(f"the API key {key.prefix} expired at {iso_ms(key.expires_at_ms)}")
         return key
+
+    def _is_over(self, expires_at_ms: int) -> bool:
+        return self._clock.now_ms() >= expires_at_ms
 
     async def _look_up(self, digest: bytes, secret: bytes) -> Key | None:
         task = self._look_ups.get(digest)

@@ -1,10 +1,49 @@
 """What keys need from storage."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from modelport.core.credits import Credits
-from modelport.keys.key import Key, Limit, Scope
+from modelport.core.networks import Network
+from modelport.core.pace import FREE_PACE, Pace
+from modelport.keys.key import DRAIN_AND_BILL, DisconnectPolicy, Key, Limit, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTerms:
+    """The part of a key that its owner may change; a new key of which nothing is said has the defaults."""
+
+    name: str | None = None
+    is_disabled: bool = False
+    scopes: frozenset[Scope] | None = None
+    limit: Limit | None = None
+    on_disconnect: DisconnectPolicy = DRAIN_AND_BILL
+    expires_at_ms: int | None = None
+    models: frozenset[str] | None = None
+    providers: frozenset[str] | None = None
+    ip_ranges: tuple[Network, ...] | None = None
+    pace: Pace = FREE_PACE
+
+
+NO_TERMS = KeyTerms()
+"""A key that nothing bounds."""
+
+
+def terms_of(key: Key) -> KeyTerms:
+    """Return the terms of a key as they are."""
+    return KeyTerms(
+        name=key.name,
+        is_disabled=key.is_disabled,
+        scopes=key.scopes,
+        limit=key.limit,
+        on_disconnect=key.on_disconnect,
+        expires_at_ms=key.expires_at_ms,
+        models=key.models,
+        providers=key.providers,
+        ip_ranges=key.ip_ranges,
+        pace=key.pace,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,20 +53,8 @@ class NewKey:
     account_id: int
     prefix: str
     digest: bytes
-    name: str | None
-    is_management: bool
-    scopes: frozenset[Scope] | None
-    limit: Limit | None
-
-
-@dataclass(frozen=True, slots=True)
-class KeyTerms:
-    """The part of a key that its owner may change."""
-
-    name: str | None
-    is_disabled: bool
-    scopes: frozenset[Scope] | None
-    limit: Limit | None
+    is_management: bool = False
+    terms: KeyTerms = NO_TERMS
 
 
 class KeyStore(Protocol):
@@ -49,8 +76,11 @@ class KeyStore(Protocol):
         """Return one key of the account; raises `UnknownPrefix`."""
         ...
 
-    def update(self, account_id: int, prefix: str, terms: KeyTerms, at_ms: int) -> Key:
-        """Replace the terms of a key; raises `UnknownPrefix`."""
+    def change(self, account_id: int, prefix: str, terms: Callable[[Key], KeyTerms], at_ms: int) -> Key:
+        """Replace the terms of a key by those made of it as it is, while nobody else changes it.
+
+        Raises `UnknownPrefix`, and whatever `terms` raises; nothing is changed then.
+        """
         ...
 
     def delete(self, account_id: int, prefix: str, at_ms: int) -> None:

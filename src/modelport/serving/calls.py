@@ -29,6 +29,7 @@ from modelport.serving.exchange import CallerLeft, CallFailed, CallRequest
 from modelport.serving.fitting import LEAST_OF_RESPONSES, affordable, fitting
 from modelport.serving.health import Health
 from modelport.serving.patience import Patience
+from modelport.serving.permitted import check_model, check_pin, permitted
 from modelport.serving.ports import AnswerBroken, Client, CutShort, MalformedAnswer, Upstream, UpstreamProblem
 from modelport.serving.written import Notes, named
 
@@ -106,7 +107,7 @@ class ServeCalls:
         router = self.routes.current()
         notes.is_streaming = call.is_streaming
         notes.model = router.catalogue.find(call.model)
-        return planned(router, notes.model, call, notes.request.format, notes.created_at_ms)
+        return planned(router, notes.model, call, notes.request.format, notes.key, notes.created_at_ms)
 
     async def _attempt(self, asked: Asked, plan: Plan, covered: Cover, notes: Notes, client: Client) -> None:
         """Ask a provider and answer, with the output that there is money for."""
@@ -267,13 +268,18 @@ def used_by(call: ChatCall, passage: Passage) -> Usage:
     return delivered(call, reported, passage.events)
 
 
-def planned(router: Router, model: Model, call: ChatCall, asked: Format, now_ms: int) -> Plan:
-    """Plan a call. Raises `WrongOperation`, `RoleRefused`, and as `Router.plan` and `fitting` do."""
+def planned(router: Router, model: Model, call: ChatCall, asked: Format, key: Key, now_ms: int) -> Plan:
+    """Plan a call, within what its key may ask for.
+
+    Raises `WrongOperation`, `RoleRefused`, `ModelNotAllowed`, `ProviderNotAllowed`, and as `Router.plan` and `fitting`.
+    """
     if model.operation != asked.operation:
         raise WrongOperation(model, asked.operation)
     if model.refuses_roles:
         refuse_roles(call, model)
-    return fitting(call, router.plan(model, call.provider, now_ms))
+    check_model(key, model)
+    check_pin(key, call, model, router.catalogue)
+    return fitting(call, permitted(key, router.plan(model, call.provider, now_ms)))
 
 
 def budget(key: Key) -> KeyBudget | None:

@@ -27,7 +27,7 @@ class CountTokens:
         """Return the number of input tokens. Raises as a call does, `UpstreamFault` and `UpstreamProblem` included."""
         call = request.format.parser.parse(request.body, request.model)
         router = self.routes.current()
-        plan = planned(router, router.catalogue.find(call.model), call, request.format, self.clock.now_ms())
+        plan = planned(router, router.catalogue.find(call.model), call, request.format, key, self.clock.now_ms())
         offer = plan.offers[0][0]
         if offer.dialect_for(request.format.operation, call.dialect) != _DIALECT:
             return guessed(call, 0).input_tokens

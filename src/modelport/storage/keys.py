@@ -1,19 +1,19 @@
 """Keys in the database."""
 
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Row, Select, insert, select, update
 
 from modelport.core.credits import Credits
+from modelport.core.networks import network_of
 from modelport.core.pace import Pace
-from modelport.keys.key import DisconnectPolicy, Key, Limit, Scope, UnknownPrefix
+from modelport.keys.key import Key, Limit, Scope, UnknownPrefix
 from modelport.keys.store import KeyTerms, NewKey
 from modelport.storage.changes import note_change
 from modelport.storage.database import Database
 from modelport.storage.ledger import spent_since
 from modelport.storage.tables import keys
-
-_DEFAULT_ON_DISCONNECT: DisconnectPolicy = "drain_and_bill"
 
 
 class Keys:
@@ -24,21 +24,19 @@ class Keys:
 
     def add(self, new: NewKey, at_ms: int) -> Key | None:
         """Store a key; None when its prefix is taken (draw another)."""
-        terms = KeyTerms(new.name, False, new.scopes, new.limit)
         values = {
             "account_id": new.account_id,
             "prefix": new.prefix,
             "digest": new.digest,
             "is_management": new.is_management,
             "is_deleted": False,
-            "on_disconnect": _DEFAULT_ON_DISCONNECT,
             "created_at_ms": at_ms,
             "updated_at_ms": at_ms,
         }
         with self._database.write() as connection:
             if connection.scalar(select(keys.c.id).where(keys.c.prefix == new.prefix)) is not None:
                 return None
-            made = connection.execute(insert(keys).values(**values, **_columns(terms)).returning(*keys.c)).one()
+            made = connection.execute(insert(keys).values(**values, **_columns(new.terms)).returning(*keys.c)).one()
             note_change(connection, "key", str(made.id), at_ms)
         return _key(made)
 
@@ -61,38 +59,48 @@ class Keys:
     def by_prefix(self, account_id: int, prefix: str) -> Key:
         """Return one key of the account; raises `UnknownPrefix`."""
         with self._database.read() as connection:
-            return _key(_found(connection, account_id, prefix))
+            row = connection.execute(_named(account_id, prefix)).first()
+        if row is None:
+            raise _unknown(prefix)
+        return _key(row)
 
-    def update(self, account_id: int, prefix: str, terms: KeyTerms, at_ms: int) -> Key:
-        """Replace the terms of a key; raises `UnknownPrefix`."""
-        return self._change(account_id, prefix, _columns(terms), at_ms)
+    def change(self, account_id: int, prefix: str, terms: Callable[[Key], KeyTerms], at_ms: int) -> Key:
+        """Replace the terms of a key by those made of it as it is, while nobody else changes it.
+
+        Raises `UnknownPrefix`, and whatever `terms` raises; nothing is changed then.
+        """
+        return self._change(account_id, prefix, lambda row: _columns(terms(_key(row))), at_ms)
 
     def delete(self, account_id: int, prefix: str, at_ms: int) -> None:
         """Revoke a key for good; its rows stay. Raises `UnknownPrefix`."""
-        self._change(account_id, prefix, {"is_deleted": True}, at_ms)
+        self._change(account_id, prefix, lambda _: {"is_deleted": True}, at_ms)
 
     def spent_since(self, key_id: int, since_day: int) -> Credits:
         """Return what the key spent from a UTC day (days since 1970) on."""
         with self._database.read() as connection:
             return spent_since(connection, key_id, since_day)
 
-    def _change(self, account_id: int, prefix: str, values: dict[str, Any], at_ms: int) -> Key:
+    def _change(self, account_id: int, prefix: str, values: Callable[[Row[Any]], dict[str, Any]], at_ms: int) -> Key:
         with self._database.write() as connection:
-            key_id = _found(connection, account_id, prefix).id
-            row = connection.execute(
-                update(keys).where(keys.c.id == key_id).values(updated_at_ms=at_ms, **values).returning(*keys.c)
+            before = connection.execute(_named(account_id, prefix).with_for_update()).first()
+            if before is None:
+                raise _unknown(prefix)
+            after = connection.execute(
+                update(keys)
+                .where(keys.c.id == before.id)
+                .values(updated_at_ms=at_ms, **values(before))
+                .returning(*keys.c)
             ).one()
-            note_change(connection, "key", str(key_id), at_ms)
-        return _key(row)
+            note_change(connection, "key", str(before.id), at_ms)
+        return _key(after)
 
 
-def _found(connection: Connection, account_id: int, prefix: str) -> Row[Any]:
-    row = connection.execute(
-        select(keys).where(keys.c.account_id == account_id, keys.c.prefix == prefix, ~keys.c.is_deleted)
-    ).first()
-    if row is None:
-        raise UnknownPrefix(f"no key of this account has the prefix '{prefix}': GET /v1/keys lists them")
-    return row
+def _named(account_id: int, prefix: str) -> Select[Any]:
+    return select(keys).where(keys.c.account_id == account_id, keys.c.prefix == prefix, ~keys.c.is_deleted)
+
+
+def _unknown(prefix: str) -> UnknownPrefix:
+    return UnknownPrefix(f"no key of this account has the prefix '{prefix}': GET /v1/keys lists them")
 
 
 def _columns(terms: KeyTerms) -> dict[str, Any]:
@@ -102,6 +110,14 @@ def _columns(terms: KeyTerms) -> dict[str, Any]:
         "scopes": None if terms.scopes is None else sorted(terms.scopes),
         "limit_retention": None if terms.limit is None else terms.limit.retention,
         "limit_credits": None if terms.limit is None else terms.limit.threshold,
+        "on_disconnect": terms.on_disconnect,
+        "expires_at_ms": terms.expires_at_ms,
+        "models": None if terms.models is None else sorted(terms.models),
+        "providers": None if terms.providers is None else sorted(terms.providers),
+        "ip_ranges": None if terms.ip_ranges is None else [str(one) for one in terms.ip_ranges],
+        "requests_per_minute": terms.pace.requests_per_minute,
+        "tokens_per_minute": terms.pace.tokens_per_minute,
+        "concurrent_calls": terms.pace.concurrent_calls,
     }
 
 
@@ -122,6 +138,6 @@ def _key(row: Row[Any]) -> Key:
         expires_at_ms=row.expires_at_ms,
         models=None if row.models is None else frozenset(row.models),
         providers=None if row.providers is None else frozenset(row.providers),
-        ip_ranges=None if row.ip_ranges is None else tuple(row.ip_ranges),
+        ip_ranges=None if row.ip_ranges is None else tuple(network_of(one) for one in row.ip_ranges),
         pace=Pace(row.requests_per_minute, row.tokens_per_minute, row.concurrent_calls),
     )

@@ -9,24 +9,15 @@ import msgspec
 
 from modelport.api.body import parse
 from modelport.api.request import Answer, Request, json_answer
-from modelport.api.v1.key_bodies import (
-    CHANGE,
-    CHOICES,
-    CREATE,
-    REPLACE,
-    CreateBody,
-    changed,
-    limit_of,
-    name_of,
-    replaced,
-    scopes_of,
-)
+from modelport.api.v1.key_bodies import CHANGE, CHOICES, CREATE, CreateBody, Reader, sent
+from modelport.catalogue.catalogue import Catalogue
 from modelport.core.clock import Clock, iso_ms, utc_day
 from modelport.core.credits import usd_json
+from modelport.keys.grants import MEMBERS, check_grant, inherited
 from modelport.keys.issue import KeyIssuer
-from modelport.keys.key import Key, UnknownPrefix
+from modelport.keys.key import DRAIN_AND_BILL, Key, UnknownPrefix
 from modelport.keys.ring import KeyRing
-from modelport.keys.store import KeyStore, KeyTerms
+from modelport.keys.store import KeyStore, KeyTerms, terms_of
 
 BODY_MAX_BYTES = 65_536
 
@@ -40,20 +31,29 @@ class KeyRoutes:
     ring: KeyRing
     clock: Clock
     run: Callable[..., Awaitable[Any]]
+    catalogue: Callable[[], Catalogue]
 
     async def create(self, request: Request) -> Answer:
         """Make a key; the only answer that ever holds its secret."""
         body = await request.json_body(BODY_MAX_BYTES)
         wanted = parse(body, CREATE, CHOICES) if body.strip() else CreateBody()
-        terms = KeyTerms(name_of(wanted.name), False, scopes_of(wanted.scopes), limit_of(wanted.limit))
+        terms = self._granted(request.caller, wanted)
         key, secret = await self.run(self._issue, request.caller.account_id, terms)
         self.ring.forget(key.id)
         return json_answer({"data": {**_shown(key, 0), "key": secret.reveal()}})
 
     def _issue(self, account_id: int, terms: KeyTerms) -> Any:
-        return self.issuer.issue(
-            account_id, self.clock.now_ms(), name=terms.name, scopes=terms.scopes, limit=terms.limit
-        )
+        return self.issuer.issue(account_id, self.clock.now_ms(), terms)
+
+    def _granted(self, maker: Key, body: CreateBody) -> KeyTerms:
+        """Lay a body over what a maker's keys are without a word; raises `GrantsTooMuch`."""
+        return self._checked(maker, inherited(terms_of(maker)), body, MEMBERS)
+
+    def _checked(self, maker: Key, terms: KeyTerms, body: CreateBody, members: frozenset[str]) -> KeyTerms:
+        catalogue = self.catalogue()
+        laid = Reader(catalogue, self.clock.now_ms()).laid_over(terms, body)
+        check_grant(maker, laid, members, catalogue.families)
+        return laid
 
     async def index(self, request: Request) -> Answer:
         """Show the account's keys, oldest first."""
@@ -70,20 +70,20 @@ class KeyRoutes:
     async def change(self, request: Request) -> Answer:
         """Update what the body names."""
         body = parse(await request.json_body(BODY_MAX_BYTES), CHANGE, CHOICES)
-        return await self._update(request, lambda key: changed(key, body))
+        maker = request.caller
+        return await self._update(request, lambda key: self._checked(maker, terms_of(key), body, sent(body)))
 
     async def replace(self, request: Request) -> Answer:
-        """Set everything anew; what the body leaves out takes its default."""
-        body = parse(await request.json_body(BODY_MAX_BYTES), REPLACE, CHOICES)
-        terms = replaced(body)
+        """Set everything anew; what the body leaves out becomes what a new key would have."""
+        body = parse(await request.json_body(BODY_MAX_BYTES), CHANGE, CHOICES)
+        terms = self._granted(request.caller, body)
         return await self._update(request, lambda _: terms)
 
-    async def _update(self, request: Request, terms_of: Callable[[Key], KeyTerms]) -> Answer:
+    async def _update(self, request: Request, terms: Callable[[Key], KeyTerms]) -> Answer:
         def update() -> tuple[int, dict[str, object]]:
-            key = self._regular(request)
-            at_ms = self.clock.now_ms()
-            after = self.store.update(key.account_id, key.prefix, terms_of(key), at_ms)
-            return key.id, self._with_usage(after)
+            caller, at_ms = request.caller, self.clock.now_ms()
+            after = self.store.change(caller.account_id, request.tail, lambda key: terms(_regular(key)), at_ms)
+            return after.id, self._with_usage(after)
 
         key_id, shown = await self.run(update)
         self.ring.forget(key_id)
@@ -93,21 +93,22 @@ class KeyRoutes:
         """Revoke a key for good."""
 
         def delete() -> int:
-            key = self._regular(request)
+            key = _regular(self.store.by_prefix(request.caller.account_id, request.tail))
             self.store.delete(key.account_id, key.prefix, self.clock.now_ms())
             return key.id
 
         self.ring.forget(await self.run(delete))
         return json_answer({"data": {"prefix": request.tail, "deleted": True}})
 
-    def _regular(self, request: Request) -> Key:
-        key = self.store.by_prefix(request.caller.account_id, request.tail)
-        if key.is_management:
-            raise UnknownPrefix(f"no regular key of this account has the prefix '{request.tail}': see GET /v1/keys")
-        return key
-
     def _with_usage(self, key: Key) -> dict[str, object]:
         return _shown(key, self.store.spent_since(key.id, _month_start(self.clock.now_ms())))
+
+
+def _regular(key: Key) -> Key:
+    """Return a key that may be managed here; a management key is as good as unknown, one's own included."""
+    if key.is_management:
+        raise UnknownPrefix(f"no regular key of this account has the prefix '{key.prefix}': see GET /v1/keys")
+    return key
 
 
 def _month_start(at_ms: int) -> int:
@@ -128,4 +129,28 @@ def _shown(key: Key, spent_credits: int) -> dict[str, object]:
         "created_at": iso_ms(key.created_at_ms),
         "updated_at": iso_ms(key.updated_at_ms),
         "monthly_usage": msgspec.Raw(usd_json(spent_credits)),
+        **_beyond(key),
     }
+
+
+def _beyond(key: Key) -> dict[str, object]:
+    """Show the terms that the contract does not know, where something was said about them."""
+    pace = key.pace
+    shown: dict[str, object] = {}
+    if key.expires_at_ms is not None:
+        shown["expires_at"] = iso_ms(key.expires_at_ms)
+    if key.models is not None:
+        shown["models"] = sorted(key.models)
+    if key.providers is not None:
+        shown["providers"] = sorted(key.providers)
+    if key.ip_ranges is not None:
+        shown["ip_ranges"] = [str(one) for one in key.ip_ranges]
+    if key.on_disconnect != DRAIN_AND_BILL:
+        shown["on_disconnect"] = key.on_disconnect
+    if not pace.is_free:
+        shown["rate_limits"] = {
+            "requests_per_minute": pace.requests_per_minute,
+            "tokens_per_minute": pace.tokens_per_minute,
+            "concurrent_calls": pace.concurrent_calls,
+        }
+    return shown
