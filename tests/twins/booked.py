@@ -11,7 +11,7 @@ from modelport.core.ids import IdSource
 from modelport.keys.issue import KeyHasher, KeyIssuer
 from modelport.keys.key import Key
 from modelport.ledger.records import CallRecord
-from modelport.ledger.store import LedgerStore, Settlement
+from modelport.ledger.store import LedgerStore, Settlement, Slice
 from modelport.storage.accounts import Accounts
 from modelport.storage.database import Database
 from modelport.storage.keys import Keys
@@ -67,13 +67,13 @@ class Booked:
         }
         return call(key.account_id, cost, **(facts | changed))
 
-    async def calls(self, *records: CallRecord) -> Sequence[CallRecord]:
-        """Settle calls that the account pays, or the house where the record says so."""
+    async def calls(self, *records: CallRecord, lent: Slice | None = None) -> Sequence[CallRecord]:
+        """Settle calls that the account pays, out of a slice if there is one, or the house where the record says so."""
         await self.settle(
             *(
                 Settlement(
                     record,
-                    None,
+                    lent,
                     Credits(0 if record.is_on_house else record.cost_credits),
                     Credits(record.cost_credits if record.is_on_house else 0),
                 )

@@ -1,6 +1,6 @@
 """Accounts in the database."""
 
-from sqlalchemy import ColumnElement, insert, select
+from sqlalchemy import ColumnElement, and_, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from modelport.accounts.account import Account, AccountExists, UnknownAccount
@@ -11,7 +11,7 @@ from modelport.storage.moves import top_up
 from modelport.storage.tables import accounts, balances
 
 _SHOWN = accounts.c["id", "name", "email", "created_at_ms"]
-_IS_CUSTOMER = accounts.c.kind == "customer"
+_IS_CUSTOMER = and_(accounts.c.kind == "customer", accounts.c.erased_at_ms.is_(None))
 
 
 class Accounts:
@@ -47,7 +47,7 @@ class Accounts:
         return self._one(accounts.c.id == account_id, str(account_id))
 
     def all(self) -> list[Account]:
-        """Return all accounts, oldest first."""
+        """Return all accounts that were not erased, oldest first."""
         with self._database.read() as connection:
             rows = connection.execute(select(*_SHOWN).where(_IS_CUSTOMER).order_by(accounts.c.id)).all()
         return [Account(*row) for row in rows]
