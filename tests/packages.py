@@ -20,6 +20,7 @@ COMMANDS = {
     "nodejs": "node",
     "npm": "npm",
     "postgresql": "postgres",
+    "redis-server": "redis-server",
 }
 HIDDEN = "usr/lib/postgresql/*/bin"
 """Where Debian puts programs that are not on PATH."""

@@ -23,12 +23,16 @@ from modelport.api.v1.calls import CallRoutes
 from modelport.api.v1.exports import ExportRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
+from modelport.api.v1.metrics import MetricsRoutes
 from modelport.api.v1.models import ModelRoutes
 from modelport.api.v1.responses import ResponseRoutes
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.compile import Facts
 from modelport.catalogue.facts import Model, Provider, Retired
+from modelport.core.counters import Counters
 from modelport.core.credits import Credits
+from modelport.core.errors import Secret
+from modelport.core.pace import Pace
 from modelport.keys.issue import KeyHasher, KeyIssuer
 from modelport.keys.key import Key, Scope
 from modelport.keys.ring import KeyRing
@@ -92,6 +96,9 @@ class Accounts:
     def create(self, name: str, email: str, at_ms: int) -> Account:
         raise NotImplementedError
 
+    def limit(self, account_id: int, bounds: Pace, at_ms: int) -> Account:
+        raise NotImplementedError
+
     def all(self) -> list[Account]:
         return [self.by_id(ACCOUNT)]
 
@@ -132,6 +139,8 @@ class Site:
     bodies: Bodies = field(default_factory=Bodies)
     kept: TwinResponses = field(default_factory=TwinResponses)
     exports: Exports = field(default_factory=TwinExports)
+    counters: Counters = field(default_factory=Counters)
+    metrics_token: str | None = "a token"
     not_ready: str | None = None
     stale: str | None = None
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
@@ -184,6 +193,7 @@ class Site:
             billing=BillingRoutes(self.balances, Accounts(), self.clock, run_at_once),
             exports=ExportRoutes(self.exports, self.clock, run_at_once),
             health=HealthRoutes(reason, lambda: self.stale),
+            metrics=None if self.metrics_token is None else MetricsRoutes(self.counters, Secret(self.metrics_token)),
         )
         return App(
             routes,

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modelport.api.errors import code_of, status_of
@@ -12,21 +12,25 @@ from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.compile import Facts
 from modelport.catalogue.facts import RATE_UNITS, Dialect, Model, Offer, Provider, Quirks, Rates
 from modelport.core.clock import SystemClock
+from modelport.core.counters import Counters
 from modelport.core.credits import Credits
 from modelport.core.errors import Problem
 from modelport.core.ids import IdSource
+from modelport.core.pace import FREE_PACE, Pace
 from modelport.dialects.table import CHAT, Format
 from modelport.dialects.wire import UpstreamRequest
 from modelport.keys.key import DisconnectPolicy, Key, Limit
 from modelport.ledger.book import Book
 from modelport.ledger.records import CallRecord, Receipt
 from modelport.ledger.store import Fund
+from modelport.limits.limiter import Limiter
 from modelport.operations.usage import TEXT_METERS
 from modelport.routing.router import Router
 from modelport.serving.calls import ServeCalls
 from modelport.serving.estimate import Estimator
 from modelport.serving.exchange import CallRequest
 from modelport.serving.health import Health
+from modelport.serving.pacing import Pacing
 from tests.twins.ledger import Vault, VaultLedger
 
 ACCOUNT = 3
@@ -122,6 +126,8 @@ class NotingClient:
     def __init__(self) -> None:
         self.status = 0
         self.headers: dict[bytes, bytes] = {}
+        self.marks: dict[bytes, bytes] = {}
+        """Headers that the answer carries whatever becomes of it."""
         self.pieces: list[bytes] = []
         self.is_finished = False
         self.problem: Problem | None = None
@@ -136,6 +142,9 @@ class NotingClient:
         if self.has_left:
             callback()
         self._on_leave.append(callback)
+
+    def mark(self, name: bytes, value: bytes) -> None:
+        self.marks[name] = value
 
     async def start(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
         self.status, self.headers = status, dict(headers)
@@ -287,9 +296,16 @@ class Stage:
         return purse is None or (purse.open == 0 and purse.free == lent)
 
 
-def key_of(*, on_disconnect: DisconnectPolicy = "drain_and_bill", limit: Limit | None = None) -> Key:
+def key_of(
+    *,
+    on_disconnect: DisconnectPolicy = "drain_and_bill",
+    limit: Limit | None = None,
+    pace: Pace = FREE_PACE,
+    account_pace: Pace = FREE_PACE,
+) -> Key:
     """A key of the account."""
-    return Key(1, ACCOUNT, "0123abcd", None, False, False, None, limit, on_disconnect, 0, 0)
+    bare = Key(1, ACCOUNT, "0123abcd", None, False, False, None, limit, on_disconnect, 0, 0)
+    return replace(bare, pace=pace, account_pace=account_pace)
 
 
 @asynccontextmanager
@@ -300,6 +316,7 @@ async def on_stage(
     offers: Sequence[Offer] | None = None,
     drain_s: float = 5.0,
     hold_wait_s: float = 0.2,
+    limits: Limiter | None = None,
 ) -> AsyncGenerator[Stage]:
     """Serve one model, sold by each provider that has scripts, in the order of their names."""
     sold = tuple(offers or (offer_of(provider) for provider in scripts))
@@ -307,9 +324,11 @@ async def on_stage(
     vault = Vault()
     vault.entries.append(("BONUS", 1, ACCOUNT, credit))
     upstream = ScriptedUpstream(scripts)
-    async with Book(VaultLedger(vault, "here"), hold_wait_s=hold_wait_s) as book:
+    limits = limits or Limiter(SystemClock(), Counters())
+    async with Book(VaultLedger(vault, "here"), hold_wait_s=hold_wait_s) as book, limits as limiter:
         serve = ServeCalls(
             routes=Routes(Router(Catalogue(facts, "digest"), frozenset())),
+            pacing=Pacing(limiter),
             ledger=book,
             upstream=upstream,
             estimator=Estimator(),

@@ -1,9 +1,10 @@
 """The account store in memory."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from modelport.accounts.account import Account, AccountExists, UnknownAccount
 from modelport.core.credits import Credits
+from modelport.core.pace import Pace
 
 
 @dataclass
@@ -31,6 +32,10 @@ class TwinAccounts:
         if account_id not in self.by_number:
             raise UnknownAccount(str(account_id))
         return self.by_number[account_id]
+
+    def limit(self, account_id: int, bounds: Pace, at_ms: int) -> Account:
+        limited = self.by_number[account_id] = replace(self.by_id(account_id), pace=bounds)
+        return limited
 
     def all(self) -> list[Account]:
         return list(self.by_number.values())

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from modelport.core.errors import Problem
+from modelport.core.pace import FREE_PACE, Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +14,8 @@ class Account:
     name: str
     email: str
     created_at_ms: int
+    pace: Pace = FREE_PACE
+    """What bounds the calls of all its keys together."""
 
 
 class UnknownAccount(Problem):

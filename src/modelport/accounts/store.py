@@ -4,6 +4,7 @@ from typing import Protocol
 
 from modelport.accounts.account import Account
 from modelport.core.credits import Credits
+from modelport.core.pace import Pace
 
 
 class AccountStore(Protocol):
@@ -19,6 +20,10 @@ class AccountStore(Protocol):
 
     def by_id(self, account_id: int) -> Account:
         """Return the account of that id; raises `UnknownAccount`."""
+        ...
+
+    def limit(self, account_id: int, bounds: Pace, at_ms: int) -> Account:
+        """Set what bounds the calls of the account's keys together; raises `UnknownAccount`."""
         ...
 
     def all(self) -> list[Account]:

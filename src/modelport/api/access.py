@@ -15,12 +15,15 @@ class Access:
 
     audience: Audience
     scope: Scope | None = None
+    has_own_token: bool = False
+    """Whether it asks for a token that is no key, and refuses every key."""
 
 
 ACCESS: dict[str, Access] = {
     "about": Access("anyone"),
     "health": Access("anyone"),
     "readiness": Access("anyone"),
+    "metrics": Access("anyone", has_own_token=True),
     "models.list": Access("anyone"),
     "models.array": Access("anyone"),
     "models.show": Access("anyone"),

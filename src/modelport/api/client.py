@@ -16,11 +16,11 @@ _BODILESS = frozenset({204, 304})
 class AsgiClient:
     """Implements `serving.ports.Client`. The head goes out with the first piece; a whole answer gets its length."""
 
-    __slots__ = ("_cors", "_head", "_render", "_request", "has_started", "status")
+    __slots__ = ("_always", "_head", "_render", "_request", "has_started", "status")
 
     def __init__(self, request: Request, cors: Headers, render: Render) -> None:
         self._request = request
-        self._cors = cors
+        self._always = cors
         self._render = render
         self._head: list[tuple[bytes, bytes]] | None = None
         self.status = 0
@@ -36,10 +36,14 @@ class AsgiClient:
         """Run `callback` once when the caller leaves; at once if it has left."""
         self._request.connection.on_gone(callback)
 
+    def mark(self, name: bytes, value: bytes) -> None:
+        """Have the answer carry a header, whatever it becomes."""
+        self._always = (*self._always, (name, value))
+
     async def start(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Set status and headers; they are sent with the first piece (`send(b"")` sends them alone)."""
         self.status = status
-        self._head = [*headers, *self._cors]
+        self._head = [*headers, *self._always]
 
     async def send(self, data: bytes) -> None:
         """Send a piece; waits while the caller reads slowly, does nothing once it has left."""

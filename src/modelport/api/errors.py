@@ -18,6 +18,7 @@ from modelport.keys import key as keys
 from modelport.keys.grants import GrantsTooMuch
 from modelport.keys.ring import KeysBusy
 from modelport.ledger import problems as money
+from modelport.limits import problems as limits
 from modelport.pricing.charge import UnpricedUsage
 from modelport.routing import problems as routing
 from modelport.serving import ports
@@ -66,6 +67,7 @@ RULES: dict[type[Problem], Rule] = {
     keys.DisabledKey: Rule(401, "disabled_api_key", text="{message}: enable it, or make another, at {keys_url}"),
     keys.ExpiredKey: Rule(401, "expired_api_key", text="{message}: make another at {keys_url}"),
     keys.KeyProblem: Rule(401, "invalid_api_key", text="{message}: make one at {keys_url}"),
+    http.WrongMetricsToken: Rule(401, "wrong_metrics_token"),
     keys.KeyNotAllowed: Rule(403, "key_not_allowed"),
     keys.AddressNotAllowed: Rule(403, "address_not_allowed"),
     keys.ModelNotAllowed: Rule(403, "model_not_allowed"),
@@ -89,6 +91,8 @@ RULES: dict[type[Problem], Rule] = {
     http.BodyTooLarge: Rule(413, "body_too_large"),
     http.UrlTooLong: Rule(414, "url_too_long"),
     http.UnsupportedContent: Rule(415, "unsupported_content"),
+    limits.LimiterUnreachable: Rule(429, "rate_limiter_unreachable"),
+    limits.RateLimited: Rule(429, "rate_limit_exceeded"),
     http.HeadersTooLarge: Rule(431, "headers_too_large"),
     http.NotBuilt: Rule(501, "not_implemented"),
     http.Overloaded: Rule(503, "overloaded"),

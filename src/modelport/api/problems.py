@@ -57,6 +57,10 @@ class Overloaded(Problem):
     retry_after_s = 1
 
 
+class WrongMetricsToken(Problem):
+    """Metrics were asked for without their token, or with another (401)."""
+
+
 class NotReady(Problem):
     """The server is alive but cannot serve yet or any more (503)."""
 

@@ -7,6 +7,7 @@ from modelport.api.v1.calls import CallRoutes
 from modelport.api.v1.exports import ExportRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
+from modelport.api.v1.metrics import MetricsRoutes
 from modelport.api.v1.models import ModelRoutes
 from modelport.api.v1.responses import ResponseRoutes
 
@@ -21,8 +22,10 @@ def all_routes(
     billing: BillingRoutes,
     exports: ExportRoutes,
     health: HealthRoutes,
+    metrics: MetricsRoutes | None = None,
 ) -> tuple[Route, ...]:
     """List every path with its methods; the names are lines of `access.ACCESS`."""
+    optional = () if metrics is None else (Route(("/metrics",), {"GET": ("metrics", metrics.show)}),)
     return (
         Route(("/",), {"GET": ("about", about.show)}),
         Route(inference("/chat/completions"), {"POST": ("chat", calls.chat)}),
@@ -59,4 +62,5 @@ def all_routes(
         Route(("/v1/export/entries",), {"GET": ("export.entries", exports.entries)}),
         Route(("/healthz",), {"GET": ("health", health.alive)}),
         Route(("/readyz",), {"GET": ("readiness", health.ready)}),
+        *optional,
     )

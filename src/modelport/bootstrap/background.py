@@ -85,7 +85,7 @@ class Follower:
                 self.ring.forget(int(change.subject))
                 self.book.key_changed(int(change.subject))
             elif change.kind == "account":
-                self.ring.forget()
+                self.ring.forget_account(int(change.subject))
             elif change.kind == "credits":
                 self.book.account_changed(int(change.subject))
 

@@ -24,22 +24,27 @@ from modelport.api.v1.calls import CallRoutes
 from modelport.api.v1.exports import ExportRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
+from modelport.api.v1.metrics import MetricsRoutes
 from modelport.api.v1.models import ModelRoutes
 from modelport.api.v1.responses import ResponseRoutes
 from modelport.bootstrap.background import Follower, Readiness, background, sweep, sweep_rows, watch
 from modelport.bootstrap.catalogue import CatalogueInForce, load_catalogue, router_for
+from modelport.bootstrap.limits import limiter_of
 from modelport.bootstrap.office import Office, office, usable_folder
 from modelport.bootstrap.parts import engines_of, is_loopback, networks, proxies, secrets_of
 from modelport.core.clock import Clock, SystemClock
+from modelport.core.counters import Counters
 from modelport.core.credits import from_usd
 from modelport.core.ids import IdSource
 from modelport.keys.ring import KeyRing
 from modelport.ledger.book import Book
+from modelport.ledger.counted import CountedLedger
 from modelport.serving.calls import ServeCalls
 from modelport.serving.counting import CountTokens
 from modelport.serving.estimate import Estimator
 from modelport.serving.health import Health
 from modelport.serving.keeping import Keeping
+from modelport.serving.pacing import Pacing
 from modelport.settings import Settings
 from modelport.storage.changes import open_changes
 from modelport.storage.exports import StoredExports
@@ -65,11 +70,12 @@ async def gateway(settings: Settings) -> AsyncGenerator[App]:
             reclaim_all(desk.database)
         catalogue = load_catalogue(settings)
         in_force = CatalogueInForce(settings, catalogue, router_for(catalogue))
-        clock = SystemClock()
+        clock, counters = SystemClock(), Counters()
         writer = await stack.enter_async_context(Writer(desk.database, retry_s=settings.storage.retry_s))
         free_per_hour = from_usd(Decimal(settings.money.free_usd_per_hour))
         store = Ledger(desk.database, writer, secrets.token_hex(8), free_per_hour=free_per_hour)
-        book = await stack.enter_async_context(Book(store, clock, settings.money.hold_wait_s))
+        book = await stack.enter_async_context(Book(CountedLedger(store, counters), clock, settings.money.hold_wait_s))
+        limiter = await stack.enter_async_context(limiter_of(settings, clock, counters))
         engines = await stack.enter_async_context(engines_of(settings))
         providers = Providers(
             secrets_of(catalogue), engines=engines, proxies=proxies(settings), tls=Tls(settings.egress.ca_file)
@@ -88,6 +94,7 @@ async def gateway(settings: Settings) -> AsyncGenerator[App]:
         new_id = IdSource()
         calls = ServeCalls(
             routes=in_force,
+            pacing=Pacing(limiter),
             ledger=book,
             upstream=providers,
             estimator=Estimator(),
@@ -99,7 +106,7 @@ async def gateway(settings: Settings) -> AsyncGenerator[App]:
             code_of=code_of,
             drain_s=settings.money.drain_s,
         )
-        yield _app(settings, desk, ring, store, in_force, calls, keeping, clock)
+        yield _app(settings, desk, ring, store, in_force, calls, keeping, clock, counters)
 
 
 def _app(
@@ -111,12 +118,14 @@ def _app(
     calls: ServeCalls,
     keeping: Keeping,
     clock: Clock,
+    counters: Counters,
 ) -> App:
+    token = settings.server.metrics_token
     trusted = networks(settings.trusted_proxies)
     links = Links(settings.public_url, trusted)
     routes = all_routes(
         about=AboutRoutes(links),
-        calls=CallRoutes(calls, CountTokens(in_force, calls.upstream, clock), keeping),
+        calls=CallRoutes(calls, CountTokens(in_force, calls.upstream, calls.pacing, clock), keeping),
         responses=ResponseRoutes(keeping.responses, clock, asyncio.to_thread),
         models=ModelRoutes(
             lambda: in_force.catalogue,
@@ -128,6 +137,7 @@ def _app(
         billing=BillingRoutes(store, desk.accounts, clock, asyncio.to_thread),
         exports=ExportRoutes(StoredExports(desk.database), clock, asyncio.to_thread),
         health=HealthRoutes(Readiness(desk.database).reason, lambda: in_force.rejected),
+        metrics=None if token is None else MetricsRoutes(counters, token),
     )
     return App(
         routes,

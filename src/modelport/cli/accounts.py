@@ -10,11 +10,13 @@ from modelport.accounts.account import Account, UnknownAccount
 from modelport.bootstrap.office import office
 from modelport.core.clock import iso_ms
 from modelport.core.credits import Credits, from_usd, usd_text
+from modelport.core.pace import Pace, pace_of
 from modelport.settings import CREDIT_MAX_USD, Settings
 from modelport.storage.erasing import erasable, erase
 
 NAME_MAX = 100
 _BETWEEN_STEPS_S = 0.005
+BOUND_MAX = 1_000_000_000
 
 
 class Usd(click.ParamType[Credits]):
@@ -45,6 +47,22 @@ class Usd(click.ParamType[Credits]):
             self.fail(str(error), param, ctx)
 
 
+class Bound(click.ParamType[int]):
+    """A limit: a whole number from 1 on, or 0, which stands for `none`."""
+
+    name = "N|none"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number, 0 for `none`; fails with what was wrong."""
+        text = str(value)
+        if text == "none":
+            return 0
+        if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:20]) <= BOUND_MAX:
+            self.fail(f"{text[:20]!a} is no limit: give a whole number from 1 to {BOUND_MAX}, or none", param, ctx)
+        return int(text)
+
+
+BOUND = Bound()
 USD = Usd()
 POSITIVE_USD = Usd(is_positive=True)
 
@@ -75,6 +93,11 @@ def shown(account: Account, balance: Credits) -> dict[str, object]:
         "email": account.email,
         "created_at": iso_ms(account.created_at_ms),
         "balance": shown_credits(balance),
+        "limits": {
+            "requests_per_minute": account.pace.requests_per_minute,
+            "tokens_per_minute": account.pace.tokens_per_minute,
+            "concurrent_calls": account.pace.concurrent_calls,
+        },
     }
 
 
@@ -138,3 +161,45 @@ def erase_(settings: Settings, name: str, forfeit: bool, yes: bool) -> None:
         f"erased the account, which is called {done.name} now: {done.keys:,} keys, {done.responses:,} kept responses, "
         f"the ids of {done.rows:,} calls; {usd_text(done.forfeited)} USD were given up"
     )
+
+
+@accounts.command("limit")
+@click.argument("name")
+@click.option("--requests-per-minute", "requests", type=BOUND, default=None, help="Calls in any 60 seconds.")
+@click.option("--tokens-per-minute", "tokens", type=BOUND, default=None, help="Tokens, in and out, in any 60 seconds.")
+@click.option("--concurrent", type=BOUND, default=None, help="Calls at the same time.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def limit(
+    settings: Settings, name: str, requests: int | None, tokens: int | None, concurrent: int | None, as_json: bool
+) -> None:
+    """Limit how fast the account NAME may call, over all its keys; what is not given stays as it is."""
+    with office(settings) as desk:
+        account = desk.accounts.by_name(name)
+        if (requests, tokens, concurrent) != (None, None, None):
+            pace = account.pace
+            bounds = pace_of(
+                _bound(requests, pace.requests_per_minute),
+                _bound(tokens, pace.tokens_per_minute),
+                _bound(concurrent, pace.concurrent_calls),
+            )
+            account = desk.accounts.limit(account.id, bounds, desk.now_ms())
+        balance = desk.balance(account.id)
+    if as_json:
+        click.echo(msgspec.json.encode(shown(account, balance)))
+    else:
+        click.echo(f"account {account.name}: {pace_text(account.pace)}")
+
+
+def _bound(given: int | None, present: int | None) -> int | None:
+    return present if given is None else given or None
+
+
+def pace_text(pace: Pace) -> str:
+    """Say in words what is limited."""
+    bounds = (
+        (pace.requests_per_minute, "requests per minute"),
+        (pace.tokens_per_minute, "tokens per minute"),
+        (pace.concurrent_calls, "concurrent calls"),
+    )
+    return ", ".join(f"{most} {what}" for most, what in bounds if most is not None) or "no rate limits"

@@ -18,3 +18,9 @@ class Pace:
 
 
 FREE_PACE = Pace()
+
+
+def pace_of(requests_per_minute: int | None, tokens_per_minute: int | None, concurrent_calls: int | None) -> Pace:
+    """Make a pace: `FREE_PACE` itself where nothing is bounded, which is what calls look for."""
+    made = Pace(requests_per_minute, tokens_per_minute, concurrent_calls)
+    return FREE_PACE if made.is_free else made

@@ -139,6 +139,13 @@ class KeyRing:
         for digest in [digest for digest, key in self._known.items() if key.id == key_id]:
             del self._known[digest]
 
+    def forget_account(self, account_id: int) -> None:
+        """Drop what is remembered about the keys of an account, because something of the account changed."""
+        self._epoch += 1
+        self._look_ups.clear()
+        for digest in [digest for digest, key in self._known.items() if key.account_id == account_id]:
+            del self._known[digest]
+
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -1,4 +1,4 @@
-"""A call of a model, from the parsed request to the last byte: admit → plan → hold → attempt → settle → record."""
+"""A call of a model, from the parsed request to the last byte: plan → pace → hold → attempt → settle → record."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from modelport.catalogue.facts import Model
 from modelport.core.clock import Clock
 from modelport.core.credits import usd_text
 from modelport.core.errors import InvalidBody, Problem
+from modelport.core.pace import FREE_PACE
 from modelport.dialects.table import MESSAGES, Asked, Format
 from modelport.dialects.wire import CannotSearch, Ending, Identity, Keepable, MalformedReply, Passage
 from modelport.keys.key import Key
@@ -24,10 +25,11 @@ from modelport.routing.problems import WrongOperation
 from modelport.routing.router import Plan, Router
 from modelport.serving.advance import USED_UP, Advance, Cover, cover
 from modelport.serving.attempts import FirstSuccess, Success
-from modelport.serving.estimate import Estimator, counted, delivered, guessed
+from modelport.serving.estimate import Estimate, Estimator, counted, delivered, guessed
 from modelport.serving.exchange import CallerLeft, CallFailed, CallRequest
 from modelport.serving.fitting import LEAST_OF_RESPONSES, affordable, fitting
 from modelport.serving.health import Health
+from modelport.serving.pacing import PacedClient, Pacing
 from modelport.serving.patience import Patience
 from modelport.serving.permitted import check_model, check_pin, permitted
 from modelport.serving.ports import AnswerBroken, Client, CutShort, MalformedAnswer, Upstream, UpstreamProblem
@@ -55,6 +57,7 @@ class ServeCalls:
     """Serves calls of every operation whose answer comes on the same connection."""
 
     routes: Routes
+    pacing: Pacing
     ledger: Book
     upstream: Upstream
     estimator: Estimator
@@ -79,21 +82,37 @@ class ServeCalls:
                 call = await request.memory.recall(call, key, notes.created_at_ms)
             plan = self._plan(call, notes)
             estimate = self.estimator.before(call, plan.model, plan.offers)
-            async with await self.ledger.hold(key.account_id, budget(key), estimate.ask, estimate.least) as hold:
-                if client.has_left:
-                    raise CallerLeft
-                is_blind = not call.is_streaming or "reasoning" in plan.model.capabilities
-                covered = await cover(hold, estimate, is_blind=is_blind)
-                able = affordable(call, plan, covered.bound)
-                if able is None:
-                    needed = estimate.cost(LEAST_OF_RESPONSES * call.choices)
-                    raise InsufficientFunds(key.account_id, needed, hold.amount)
-                await self._attempt(Asked(call, request.format), able, covered, notes, client)
+            if key.pace is FREE_PACE and key.account_pace is FREE_PACE:
+                await self._pay(call, plan, estimate, notes, client)
+            else:
+                await self._pace(call, plan, estimate, notes, client)
         except Problem as raised:
             problem = self._advised(raised, notes)
             if notes.model is not None:
                 await self.ledger.record(notes.failed(self.code_of(problem), self.status_of(problem)))
             raise CallFailed(problem, notes.inference_id) from raised
+
+    async def _pace(self, call: ChatCall, plan: Plan, estimate: Estimate, notes: Notes, client: Client) -> None:
+        """Go on as far as the rate limits of the key and its account let it. Raises `RateLimited`."""
+        permit = await self.pacing.admit(notes.key, estimate.input_tokens + estimate.output_tokens, client)
+        try:
+            await self._pay(call, plan, estimate, notes, PacedClient(client, permit, notes))
+        finally:
+            await permit.end(notes.tokens)
+
+    async def _pay(self, call: ChatCall, plan: Plan, estimate: Estimate, notes: Notes, client: Client) -> None:
+        """Hold the money for a call and make it."""
+        key = notes.key
+        async with await self.ledger.hold(key.account_id, budget(key), estimate.ask, estimate.least) as hold:
+            if client.has_left:
+                raise CallerLeft
+            is_blind = not call.is_streaming or "reasoning" in plan.model.capabilities
+            covered = await cover(hold, estimate, is_blind=is_blind)
+            able = affordable(call, plan, covered.bound)
+            if able is None:
+                needed = estimate.cost(LEAST_OF_RESPONSES * call.choices)
+                raise InsufficientFunds(key.account_id, needed, hold.amount)
+            await self._attempt(Asked(call, notes.request.format), able, covered, notes, client)
 
     def _advised(self, problem: Problem, notes: Notes) -> Problem:
         """Name models that can do what was asked, where this one cannot."""

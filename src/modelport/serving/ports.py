@@ -24,6 +24,10 @@ class Client(Protocol):
         """Have `callback` run once when the caller leaves (at once if already gone)."""
         ...
 
+    def mark(self, name: bytes, value: bytes) -> None:
+        """Have the answer carry a header, whatever it becomes."""
+        ...
+
     async def start(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Send status and headers."""
         ...

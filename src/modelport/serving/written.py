@@ -43,6 +43,13 @@ class Notes:
     rates: Rates | None = None
     dropped: tuple[str, ...] = ()
     attempts: list[Attempt] = field(default_factory=list[Attempt])
+    usage: Usage = NOTHING_USED
+    """What its row says that it used."""
+
+    @property
+    def tokens(self) -> int:
+        """The tokens of it, in and out."""
+        return self.usage.input_tokens + self.usage.output_tokens
 
     def elapsed_ms(self) -> int:
         """Milliseconds since the call came in."""
@@ -93,6 +100,7 @@ class Notes:
         self, usage: Usage, http_status: int, error: str | None, *, on_house: bool, status: CallStatus = "failed"
     ) -> CallRecord:
         request, offer, key = self.request, self.offer, self.key
+        self.usage = usage
         rates = self._rates_of(usage)
         priced = {meter: units for meter, units in usage.by_meter.items() if meter in rates}
         return CallRecord(

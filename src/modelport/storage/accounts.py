@@ -1,16 +1,20 @@
 """Accounts in the database."""
 
-from sqlalchemy import ColumnElement, and_, insert, select
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from modelport.accounts.account import Account, AccountExists, UnknownAccount
 from modelport.core.credits import Credits
+from modelport.core.pace import Pace, pace_of
 from modelport.storage.changes import note_change
 from modelport.storage.database import Database
 from modelport.storage.moves import top_up
 from modelport.storage.tables import accounts, balances
 
-_SHOWN = accounts.c["id", "name", "email", "created_at_ms"]
+_PACE = ("requests_per_minute", "tokens_per_minute", "concurrent_calls")
+_SHOWN = accounts.c["id", "name", "email", "created_at_ms", *_PACE]
 _IS_CUSTOMER = and_(accounts.c.kind == "customer", accounts.c.erased_at_ms.is_(None))
 
 
@@ -50,11 +54,34 @@ class Accounts:
         """Return all accounts that were not erased, oldest first."""
         with self._database.read() as connection:
             rows = connection.execute(select(*_SHOWN).where(_IS_CUSTOMER).order_by(accounts.c.id)).all()
-        return [Account(*row) for row in rows]
+        return [_account(row) for row in rows]
+
+    def limit(self, account_id: int, bounds: Pace, at_ms: int) -> Account:
+        """Set what bounds the calls of the account's keys together; raises `UnknownAccount`."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(accounts)
+                .where(accounts.c.id == account_id, _IS_CUSTOMER)
+                .values(
+                    requests_per_minute=bounds.requests_per_minute,
+                    tokens_per_minute=bounds.tokens_per_minute,
+                    concurrent_calls=bounds.concurrent_calls,
+                )
+            )
+            note_change(connection, "account", str(account_id), at_ms)
+            return _found(connection, accounts.c.id == account_id, str(account_id))
 
     def _one(self, condition: ColumnElement[bool], named: str) -> Account:
         with self._database.read() as connection:
-            row = connection.execute(select(*_SHOWN).where(condition, _IS_CUSTOMER)).first()
-        if row is None:
-            raise UnknownAccount(named)
-        return Account(*row)
+            return _found(connection, condition, named)
+
+
+def _found(connection: Connection, condition: ColumnElement[bool], named: str) -> Account:
+    row = connection.execute(select(*_SHOWN).where(condition, _IS_CUSTOMER)).first()
+    if row is None:
+        raise UnknownAccount(named)
+    return _account(row)
+
+
+def _account(row: Row[Any]) -> Account:
+    return Account(row.id, row.name, row.email, row.created_at_ms, pace_of(*row[-len(_PACE) :]))

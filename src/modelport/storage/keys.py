@@ -7,13 +7,21 @@ from sqlalchemy import Row, Select, insert, select, update
 
 from modelport.core.credits import Credits
 from modelport.core.networks import network_of
-from modelport.core.pace import Pace
+from modelport.core.pace import pace_of
 from modelport.keys.key import Key, Limit, Scope, UnknownPrefix
 from modelport.keys.store import KeyTerms, NewKey
 from modelport.storage.changes import note_change
 from modelport.storage.database import Database
 from modelport.storage.ledger import spent_since
-from modelport.storage.tables import keys
+from modelport.storage.tables import accounts, keys
+
+_KEYS = select(
+    keys,
+    accounts.c.requests_per_minute.label("account_requests_per_minute"),
+    accounts.c.tokens_per_minute.label("account_tokens_per_minute"),
+    accounts.c.concurrent_calls.label("account_concurrent_calls"),
+).join_from(keys, accounts)
+"""Keys with what bounds all those of their account together."""
 
 
 class Keys:
@@ -36,23 +44,25 @@ class Keys:
         with self._database.write() as connection:
             if connection.scalar(select(keys.c.id).where(keys.c.prefix == new.prefix)) is not None:
                 return None
-            made = connection.execute(insert(keys).values(**values, **_columns(new.terms)).returning(*keys.c)).one()
-            note_change(connection, "key", str(made.id), at_ms)
-        return _key(made)
+            made: int = connection.execute(
+                insert(keys).values(**values, **_columns(new.terms)).returning(keys.c.id)
+            ).scalar_one()
+            note_change(connection, "key", str(made), at_ms)
+            return _key(connection.execute(_KEYS.where(keys.c.id == made)).one())
 
     def by_digest(self, digest: bytes) -> Key | None:
         """Return the key with that digest."""
         with self._database.read() as connection:
-            row = connection.execute(select(keys).where(keys.c.digest == digest, ~keys.c.is_deleted)).first()
+            row = connection.execute(_KEYS.where(keys.c.digest == digest, ~keys.c.is_deleted)).first()
         return None if row is None else _key(row)
 
     def of_account(self, account_id: int) -> list[Key]:
         """Return the account's keys that are not deleted, by creation time, then prefix."""
         with self._database.read() as connection:
             rows = connection.execute(
-                select(keys)
-                .where(keys.c.account_id == account_id, ~keys.c.is_deleted)
-                .order_by(keys.c.created_at_ms, keys.c.prefix)
+                _KEYS.where(keys.c.account_id == account_id, ~keys.c.is_deleted).order_by(
+                    keys.c.created_at_ms, keys.c.prefix
+                )
             ).all()
         return [_key(row) for row in rows]
 
@@ -82,21 +92,16 @@ class Keys:
 
     def _change(self, account_id: int, prefix: str, values: Callable[[Row[Any]], dict[str, Any]], at_ms: int) -> Key:
         with self._database.write() as connection:
-            before = connection.execute(_named(account_id, prefix).with_for_update()).first()
+            before = connection.execute(_named(account_id, prefix).with_for_update(of=keys)).first()
             if before is None:
                 raise _unknown(prefix)
-            after = connection.execute(
-                update(keys)
-                .where(keys.c.id == before.id)
-                .values(updated_at_ms=at_ms, **values(before))
-                .returning(*keys.c)
-            ).one()
+            connection.execute(update(keys).where(keys.c.id == before.id).values(updated_at_ms=at_ms, **values(before)))
             note_change(connection, "key", str(before.id), at_ms)
-        return _key(after)
+            return _key(connection.execute(_KEYS.where(keys.c.id == before.id)).one())
 
 
 def _named(account_id: int, prefix: str) -> Select[Any]:
-    return select(keys).where(keys.c.account_id == account_id, keys.c.prefix == prefix, ~keys.c.is_deleted)
+    return _KEYS.where(keys.c.account_id == account_id, keys.c.prefix == prefix, ~keys.c.is_deleted)
 
 
 def _unknown(prefix: str) -> UnknownPrefix:
@@ -139,5 +144,8 @@ def _key(row: Row[Any]) -> Key:
         models=None if row.models is None else frozenset(row.models),
         providers=None if row.providers is None else frozenset(row.providers),
         ip_ranges=None if row.ip_ranges is None else tuple(network_of(one) for one in row.ip_ranges),
-        pace=Pace(row.requests_per_minute, row.tokens_per_minute, row.concurrent_calls),
+        pace=pace_of(row.requests_per_minute, row.tokens_per_minute, row.concurrent_calls),
+        account_pace=pace_of(
+            row.account_requests_per_minute, row.account_tokens_per_minute, row.account_concurrent_calls
+        ),
     )
