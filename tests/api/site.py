@@ -20,6 +20,7 @@ from modelport.api.table import all_routes
 from modelport.api.v1.about import AboutRoutes
 from modelport.api.v1.billing import BillingRoutes, no_top_up
 from modelport.api.v1.calls import CallRoutes
+from modelport.api.v1.exports import ExportRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.metrics import MetricsRoutes
@@ -38,12 +39,14 @@ from modelport.keys.issue import KeyHasher, KeyIssuer
 from modelport.keys.key import Key, Scope
 from modelport.keys.ring import KeyRing
 from modelport.keys.store import NO_TERMS, KeyTerms
+from modelport.ledger.exports import Exports
 from modelport.reports.store import ReportStore
 from modelport.reports.transactions import Cursors
 from modelport.serving.exchange import CallRequest
 from modelport.serving.keeping import Keeping
 from modelport.serving.ports import Client
 from tests.keys.twin import TwinKeys
+from tests.twins.exports import TwinExports
 from tests.twins.payments import TwinPayments
 from tests.twins.reports import TwinReports
 from tests.twins.responses import TwinResponses
@@ -142,6 +145,7 @@ class Site:
     peers: Peers = field(default_factory=Peers)
     bodies: Bodies = field(default_factory=Bodies)
     kept: TwinResponses = field(default_factory=TwinResponses)
+    exports: Exports = field(default_factory=TwinExports)
     counters: Counters = field(default_factory=Counters)
     metrics_token: str | None = "a token"
     reports: ReportStore | None = None
@@ -203,6 +207,7 @@ class Site:
                 run_at_once,
                 no_top_up if self.payments is None else self.payments.auto_top_up,
             ),
+            exports=ExportRoutes(self.exports, self.clock, run_at_once),
             reports=ReportRoutes(
                 self.reports or TwinReports(keys=self.keys), CURSORS, self.clock, run_at_once, self.admit_report
             ),

@@ -55,6 +55,8 @@ ACCESS: dict[str, Access] = {
     "auto_top_up.show": Access("management"),
     "auto_top_up.change": Access("management"),
     "stripe.webhook": Access("anyone"),
+    "export.logs": Access("management"),
+    "export.entries": Access("management"),
 }
 
 

@@ -4,6 +4,7 @@ from modelport.api.routes import Route, inference
 from modelport.api.v1.about import AboutRoutes
 from modelport.api.v1.billing import BillingRoutes
 from modelport.api.v1.calls import CallRoutes
+from modelport.api.v1.exports import ExportRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.metrics import MetricsRoutes
@@ -22,6 +23,7 @@ def all_routes(
     keys: KeyRoutes,
     billing: BillingRoutes,
     reports: ReportRoutes,
+    exports: ExportRoutes,
     health: HealthRoutes,
     metrics: MetricsRoutes | None = None,
     payments: PaymentRoutes | None = None,
@@ -62,6 +64,8 @@ def all_routes(
         Route(("/v2/billing",), {"GET": ("billing.balance", billing.usd)}),
         Route(("/v2/billing/detail",), {"GET": ("billing.detail", billing.detail)}),
         *report_routes(reports),
+        Route(("/v1/export/logs",), {"GET": ("export.logs", exports.logs)}),
+        Route(("/v1/export/entries",), {"GET": ("export.entries", exports.entries)}),
         Route(("/healthz",), {"GET": ("health", health.alive)}),
         Route(("/readyz",), {"GET": ("readiness", health.ready)}),
         *optional,

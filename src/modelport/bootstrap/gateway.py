@@ -23,6 +23,7 @@ from modelport.api.table import all_routes
 from modelport.api.v1.about import AboutRoutes
 from modelport.api.v1.billing import BillingRoutes, no_top_up
 from modelport.api.v1.calls import CallRoutes
+from modelport.api.v1.exports import ExportRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.metrics import MetricsRoutes
@@ -30,7 +31,7 @@ from modelport.api.v1.models import ModelRoutes
 from modelport.api.v1.payments import PaymentRoutes
 from modelport.api.v1.reports import ReportRoutes
 from modelport.api.v1.responses import ResponseRoutes
-from modelport.bootstrap.background import Follower, Readiness, background, sweep, watch
+from modelport.bootstrap.background import Follower, Readiness, background, sweep, sweep_rows, watch
 from modelport.bootstrap.catalogue import CatalogueInForce, load_catalogue, router_for
 from modelport.bootstrap.limits import limiter_of
 from modelport.bootstrap.office import Office, held_office, office
@@ -53,6 +54,7 @@ from modelport.serving.keeping import Keeping
 from modelport.serving.pacing import Pacing
 from modelport.settings import Settings
 from modelport.storage.changes import open_changes
+from modelport.storage.exports import StoredExports
 from modelport.storage.ledger import Ledger
 from modelport.storage.reports import Reports
 from modelport.storage.responses import StoredResponses
@@ -104,7 +106,8 @@ async def gateway(settings: Settings, member: Membership | None = None) -> Async
         follower = Follower(changes, ring, book)
         await stack.enter_async_context(background(follower.follow(), watch(in_force, providers)))
         keeping = Keeping(StoredResponses(desk.database), settings.storage.response_days, asyncio.to_thread)
-        await stack.enter_async_context(background(sweep(keeping, clock)))
+        sweeps = (sweep(keeping, clock), sweep_rows(desk.database, settings.storage.log_days))
+        await stack.enter_async_context(background(*sweeps))
         paying = stack.enter_context(payments(settings, desk.database))
         await stack.enter_async_context(money_duties(desk.database, owner, paying))
         if settings.engine.preload and isinstance(engines, Engines):
@@ -158,6 +161,7 @@ def _app(
         billing=BillingRoutes(
             store, desk.accounts, clock, asyncio.to_thread, paying.auto_top_up if paying else no_top_up
         ),
+        exports=ExportRoutes(StoredExports(desk.database), clock, asyncio.to_thread),
         reports=ReportRoutes(Reports(desk.database), desk.cursors, clock, asyncio.to_thread, calls.pacing.admit_report),
         health=HealthRoutes(Readiness(desk.database).reason, lambda: in_force.rejected, number),
         metrics=None if token is None else MetricsRoutes(counters, token),
