@@ -7,7 +7,7 @@ BIN      := $(VENV)/bin
 SYNC     := @$(PYTHON) tools/environment.py --venv "$(VENV)"
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-long check format bench soak lock clean
+.PHONY: help run dev test test-long check format bench bench-reports soak lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,10 @@ format: ## put the source in form
 bench: ## measure against nginx in the same run (needs nginx and a C compiler)
 	$(SYNC) dev
 	@"$(BIN)/python" -m bench $(ARGS)
+
+bench-reports: ## time the report routes over ten million rows on SQLite
+	$(SYNC) dev
+	@"$(BIN)/python" -m bench.reports $(ARGS)
 
 soak: ## ten minutes of load; memory must stay flat
 	$(SYNC) dev

@@ -183,6 +183,10 @@ class Gateway:
             process.kill()
         return self._ended()
 
+    def wait(self) -> int:
+        """Wait until it has ended as it was told to, and return how it ended."""
+        return self._ended()
+
     def kill9(self) -> int:
         """End it at once, without a chance to clean up; returns once what it had started has ended too."""
         self.kill_process()

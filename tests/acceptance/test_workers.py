@@ -276,7 +276,7 @@ async def test_sigterm_lets_the_calls_of_all_workers_end(tmp_path: Path) -> None
         workers = processes(place.gateway)
         os.kill(place.gateway.pid, signal.SIGTERM)
         replies = await asyncio.gather(*calls)
-        assert await asyncio.to_thread(place.gateway.stop) == 0
+        assert await asyncio.to_thread(place.gateway.wait) == 0
         assert all(reply.is_complete for reply in replies)
         assert place.balance(account) == 50 * PRICE
         assert [pid for pid in workers.values() if is_alive(pid)] == []

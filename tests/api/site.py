@@ -18,12 +18,14 @@ from modelport.api.request import Bodies
 from modelport.api.server import listening
 from modelport.api.table import all_routes
 from modelport.api.v1.about import AboutRoutes
-from modelport.api.v1.billing import BillingRoutes
+from modelport.api.v1.billing import BillingRoutes, no_top_up
 from modelport.api.v1.calls import CallRoutes
+from modelport.api.v1.exports import ExportRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.metrics import MetricsRoutes
 from modelport.api.v1.models import ModelRoutes
+from modelport.api.v1.payments import PaymentRoutes, Payments
 from modelport.api.v1.reports import Admit, ReportRoutes, admit_all
 from modelport.api.v1.responses import ResponseRoutes
 from modelport.catalogue.catalogue import Catalogue
@@ -37,12 +39,15 @@ from modelport.keys.issue import KeyHasher, KeyIssuer
 from modelport.keys.key import Key, Scope
 from modelport.keys.ring import KeyRing
 from modelport.keys.store import NO_TERMS, KeyTerms
+from modelport.ledger.exports import Exports
 from modelport.reports.store import ReportStore
 from modelport.reports.transactions import Cursors
 from modelport.serving.exchange import CallRequest
 from modelport.serving.keeping import Keeping
 from modelport.serving.ports import Client
 from tests.keys.twin import TwinKeys
+from tests.twins.exports import TwinExports
+from tests.twins.payments import TwinPayments
 from tests.twins.reports import TwinReports
 from tests.twins.responses import TwinResponses
 
@@ -140,10 +145,12 @@ class Site:
     peers: Peers = field(default_factory=Peers)
     bodies: Bodies = field(default_factory=Bodies)
     kept: TwinResponses = field(default_factory=TwinResponses)
+    exports: Exports = field(default_factory=TwinExports)
     counters: Counters = field(default_factory=Counters)
     metrics_token: str | None = "a token"
     reports: ReportStore | None = None
     admit_report: Admit = admit_all
+    payments: Payments | None = field(default_factory=TwinPayments)
     not_ready: str | None = None
     stale: str | None = None
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
@@ -193,12 +200,20 @@ class Site:
             responses=ResponseRoutes(self.kept, self.clock, run_at_once),
             models=ModelRoutes(lambda: CATALOGUE, lambda model: None, self.links, self.clock),
             keys=KeyRoutes(self.keys, self.issuer, self.ring, self.clock, run_at_once, lambda: CATALOGUE),
-            billing=BillingRoutes(self.balances, Accounts(), self.clock, run_at_once),
+            billing=BillingRoutes(
+                self.balances,
+                Accounts(),
+                self.clock,
+                run_at_once,
+                no_top_up if self.payments is None else self.payments.auto_top_up,
+            ),
+            exports=ExportRoutes(self.exports, self.clock, run_at_once),
             reports=ReportRoutes(
                 self.reports or TwinReports(keys=self.keys), CURSORS, self.clock, run_at_once, self.admit_report
             ),
             health=HealthRoutes(reason, lambda: self.stale),
             metrics=None if self.metrics_token is None else MetricsRoutes(self.counters, Secret(self.metrics_token)),
+            payments=None if self.payments is None else PaymentRoutes(self.payments),
         )
         return App(
             routes,

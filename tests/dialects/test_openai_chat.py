@@ -51,7 +51,8 @@ def test_a_call_is_sent_as_recorded(case: Path) -> None:
 def test_a_whole_answer_is_metered_and_only_gains_its_cost(case: Path) -> None:
     body = (case / "response.json").read_bytes()
     reply = openai_chat.decode(body)
-    assert openai_chat.meters(bytes(reply.usage)) == Usage(source(case)["meters"], "provider")
+    cost = source(case).get("cost_nano_usd")
+    assert openai_chat.meters(bytes(reply.usage)) == Usage(source(case)["meters"], "provider", cost)
     field = source(case)["quirks"].get("reasoning_field", "")
     answered = json.loads(openai_chat.with_cost(body, reply, CHARGED, reasoning_field=field, identity=identity))
     assert answered.pop("meta") == {"usage": {"credits_used": CHARGED, "usd_spent": 0.000078}}
@@ -75,7 +76,7 @@ def replied(pieces: list[bytes], case: dict[str, Any]) -> bytes:
     assert stream.problem is None
     assert stream.is_done
     assert usage is not None
-    assert usage.by_meter == case["meters"]
+    assert (usage.by_meter, usage.provider_nano_usd) == (case["meters"], case.get("cost_nano_usd"))
     return passed + stream.ending(usage, CHARGED, wants_usage=True)
 
 

@@ -56,7 +56,7 @@ async def ask(socket: str, path: str = "/") -> bytes:
     writer.write(f"GET {path} HTTP/1.1\r\n\r\n".encode())
     try:
         return await reader.read()
-    except ConnectionResetError:
+    except ConnectionError:  # cut while it answered, or before it could be asked
         return b""
     finally:
         writer.close()

@@ -45,11 +45,12 @@ def _moonshot_usage(usage: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _perplexity_usage(usage: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {"search_context_size": "low", "num_search_queries": 1}
+    cost = {"input_tokens_cost": 1e-05, "output_tokens_cost": 1e-05, "request_cost": 0.005, "total_cost": 0.00502}
+    return {"search_context_size": "low", "num_search_queries": 1, "cost": cost}
 
 
 def _xai_usage(usage: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {"num_sources_used": 0}
+    return {"num_sources_used": 0, "cost_in_usd_ticks": 37_756_000}
 
 
 def _generic(

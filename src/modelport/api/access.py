@@ -51,6 +51,12 @@ ACCESS: dict[str, Access] = {
     "usage": Access("any_key"),
     "usage.detail": Access("any_key"),
     "logs": Access("any_key"),
+    "checkout": Access("any_key"),
+    "auto_top_up.show": Access("management"),
+    "auto_top_up.change": Access("management"),
+    "stripe.webhook": Access("anyone"),
+    "export.logs": Access("management"),
+    "export.entries": Access("management"),
 }
 
 
@@ -74,6 +80,6 @@ def check_address(key: Key, address: Address | None) -> None:
 
 _WRONG_KIND = {
     "regular": "a management key cannot be used here: it manages keys and reads usage; use a regular key",
-    "management": "a regular key cannot manage keys: use a management key "
+    "management": "a regular key cannot do this: use a management key "
     "(`modelport keys create --account NAME --management` makes one)",
 }

@@ -17,6 +17,7 @@ from modelport.egress.guard import AddressRefused
 from modelport.keys import key as keys
 from modelport.keys.grants import GrantsTooMuch
 from modelport.keys.ring import KeysBusy
+from modelport.ledger import payments
 from modelport.ledger import problems as money
 from modelport.limits import problems as limits
 from modelport.pricing.charge import UnpricedUsage
@@ -84,6 +85,12 @@ RULES: dict[type[Problem], Rule] = {
     money.FreeAllowanceUsedUp: Rule(
         429, "free_allowance_used_up", text="Too Many Requests: {message}. See {billing_url}"
     ),
+    payments.InvalidSignature: Rule(400, "invalid_signature"),
+    payments.PaymentMismatch: Rule(400, "payment_mismatch"),
+    payments.NoSavedCard: Rule(400, "no_saved_card"),
+    payments.TooManyCheckouts: Rule(429, "too_many_checkouts", text="Too Many Requests: {message}"),
+    payments.PaymentRefused: Rule(502, "payment_refused"),
+    payments.PaymentsUnavailable: Rule(503, "payments_unavailable", text="Service unavailable: {message}"),
     AddressRefused: Rule(400, "address_refused"),
     http.UnknownRoute: Rule(404, "unknown_route", text="{message}: {root}/ says where to start"),
     http.UnknownPage: Rule(404, "not_found"),

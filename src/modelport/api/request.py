@@ -135,6 +135,10 @@ class Request:
             raise UnsupportedContent("the body is not JSON: send JSON with 'Content-Type: application/json'")
         return body
 
+    async def raw_body(self, limit_bytes: int) -> bytes:
+        """Read the whole body as it came, whatever it is called."""
+        return await self._body(limit_bytes)
+
     def _is_called_json(self, kind: bytes) -> bool:
         """Say whether the type is one of JSON; refuse it when it cannot be."""
         kind = kind.partition(b";")[0].strip().lower()

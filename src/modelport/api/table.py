@@ -4,10 +4,12 @@ from modelport.api.routes import Route, inference
 from modelport.api.v1.about import AboutRoutes
 from modelport.api.v1.billing import BillingRoutes
 from modelport.api.v1.calls import CallRoutes
+from modelport.api.v1.exports import ExportRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.metrics import MetricsRoutes
 from modelport.api.v1.models import ModelRoutes
+from modelport.api.v1.payments import PaymentRoutes
 from modelport.api.v1.reports import ReportRoutes
 from modelport.api.v1.responses import ResponseRoutes
 
@@ -21,12 +23,15 @@ def all_routes(
     keys: KeyRoutes,
     billing: BillingRoutes,
     reports: ReportRoutes,
+    exports: ExportRoutes,
     health: HealthRoutes,
     metrics: MetricsRoutes | None = None,
+    payments: PaymentRoutes | None = None,
 ) -> tuple[Route, ...]:
-    """List every path with its methods; the names are lines of `access.ACCESS`."""
+    """List every path with its methods; the names are lines of `access.ACCESS`. Without `payments` nobody can pay."""
     optional = () if metrics is None else (Route(("/metrics",), {"GET": ("metrics", metrics.show)}),)
     return (
+        *(_payment_routes(payments) if payments is not None else ()),
         Route(("/",), {"GET": ("about", about.show)}),
         Route(inference("/chat/completions"), {"POST": ("chat", calls.chat)}),
         Route(inference("/completions"), {"POST": ("completions", calls.completions)}),
@@ -59,6 +64,8 @@ def all_routes(
         Route(("/v2/billing",), {"GET": ("billing.balance", billing.usd)}),
         Route(("/v2/billing/detail",), {"GET": ("billing.detail", billing.detail)}),
         *report_routes(reports),
+        Route(("/v1/export/logs",), {"GET": ("export.logs", exports.logs)}),
+        Route(("/v1/export/entries",), {"GET": ("export.entries", exports.entries)}),
         Route(("/healthz",), {"GET": ("health", health.alive)}),
         Route(("/readyz",), {"GET": ("readiness", health.ready)}),
         *optional,
@@ -72,4 +79,15 @@ def report_routes(reports: ReportRoutes) -> tuple[Route, ...]:
         Route(("/v2/usage",), {"GET": ("usage", reports.usage)}),
         Route(("/v2/usage/detail",), {"GET": ("usage.detail", reports.detail)}),
         Route(("/v2/logs",), {"GET": ("logs", reports.logs)}),
+    )
+
+
+def _payment_routes(payments: PaymentRoutes) -> tuple[Route, ...]:
+    return (
+        Route(("/v1/billing/checkout",), {"POST": ("checkout", payments.begin)}),
+        Route(
+            ("/v1/billing/auto-top-up",),
+            {"GET": ("auto_top_up.show", payments.show), "PUT": ("auto_top_up.change", payments.change)},
+        ),
+        Route(("/webhooks/stripe",), {"POST": ("stripe.webhook", payments.receive)}),
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from modelport.bootstrap.catalogue import CatalogueInForce
 from modelport.bootstrap.parts import secrets_of
-from modelport.core.clock import Clock
+from modelport.core.clock import DAY_MS, QUARTER_MS, Clock
 from modelport.core.errors import Problem
 from modelport.keys.ring import KeyRing
 from modelport.ledger.book import Book
@@ -18,6 +18,7 @@ from modelport.serving.keeping import Keeping
 from modelport.storage.changes import Change, Changes
 from modelport.storage.database import Database
 from modelport.storage.moves import balance_of
+from modelport.storage.sweeping import sweep_logs
 from modelport.upstream.providers import Providers
 
 _log = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ _WAIT_S = 1.0
 _WATCH_S = 0.5
 _LOOK_S = 5.0
 _SWEEP_S = 3600.0
+_ROWS_AT_ONCE = 100
+_BETWEEN_BATCHES_S = 0.02
 
 
 @dataclass(slots=True)
@@ -116,6 +119,26 @@ async def sweep(keeping: Keeping, clock: Clock) -> None:
         except Problem as problem:
             _log.error("kept responses could not be swept: %s", problem.message)
         await asyncio.sleep(_SWEEP_S)
+
+
+async def sweep_rows(database: Database, days: int | None) -> None:
+    """Forget request rows that are older than so many days, each quarter hour, a few at a time; None keeps them.
+
+    Settlements wait for a batch, so there are few rows in it and a pause after each.
+    """
+    if days is None:
+        return
+    while True:
+        wait_ms, swept = QUARTER_MS, _ROWS_AT_ONCE
+        try:
+            now_ms = await asyncio.to_thread(database.now_ms)
+            wait_ms -= now_ms % QUARTER_MS
+            while swept == _ROWS_AT_ONCE:
+                swept = await asyncio.to_thread(sweep_logs, database, now_ms - days * DAY_MS, _ROWS_AT_ONCE)
+                await asyncio.sleep(_BETWEEN_BATCHES_S)
+        except Problem as problem:
+            _log.error("the rows of old calls could not be swept: %s", problem.message)
+        await asyncio.sleep(wait_ms / 1000)
 
 
 @contextlib.asynccontextmanager

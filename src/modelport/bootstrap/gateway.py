@@ -21,19 +21,23 @@ from modelport.api.request import Bodies
 from modelport.api.server import serve
 from modelport.api.table import all_routes
 from modelport.api.v1.about import AboutRoutes
-from modelport.api.v1.billing import BillingRoutes
+from modelport.api.v1.billing import BillingRoutes, no_top_up
 from modelport.api.v1.calls import CallRoutes
+from modelport.api.v1.exports import ExportRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.metrics import MetricsRoutes
 from modelport.api.v1.models import ModelRoutes
+from modelport.api.v1.payments import PaymentRoutes
 from modelport.api.v1.reports import ReportRoutes
 from modelport.api.v1.responses import ResponseRoutes
-from modelport.bootstrap.background import Follower, Readiness, background, sweep, watch
+from modelport.bootstrap.background import Follower, Readiness, background, sweep, sweep_rows, watch
 from modelport.bootstrap.catalogue import CatalogueInForce, load_catalogue, router_for
 from modelport.bootstrap.limits import limiter_of
 from modelport.bootstrap.office import Office, held_office, office
 from modelport.bootstrap.parts import engines_of, is_loopback, networks, proxies, secrets_of
+from modelport.bootstrap.payments import money_duties, payments
+from modelport.checkout.desk import PaymentDesk
 from modelport.core.clock import Clock, SystemClock
 from modelport.core.counters import Counters
 from modelport.core.credits import from_usd
@@ -50,6 +54,7 @@ from modelport.serving.keeping import Keeping
 from modelport.serving.pacing import Pacing
 from modelport.settings import Settings
 from modelport.storage.changes import open_changes
+from modelport.storage.exports import StoredExports
 from modelport.storage.ledger import Ledger
 from modelport.storage.reports import Reports
 from modelport.storage.responses import StoredResponses
@@ -101,7 +106,10 @@ async def gateway(settings: Settings, member: Membership | None = None) -> Async
         follower = Follower(changes, ring, book)
         await stack.enter_async_context(background(follower.follow(), watch(in_force, providers)))
         keeping = Keeping(StoredResponses(desk.database), settings.storage.response_days, asyncio.to_thread)
-        await stack.enter_async_context(background(sweep(keeping, clock)))
+        sweeps = (sweep(keeping, clock), sweep_rows(desk.database, settings.storage.log_days))
+        await stack.enter_async_context(background(*sweeps))
+        paying = stack.enter_context(payments(settings, desk.database))
+        await stack.enter_async_context(money_duties(desk.database, owner, paying))
         if settings.engine.preload and isinstance(engines, Engines):
             await engines.preload(settings.engine.default_model)
         new_id = IdSource()
@@ -119,7 +127,8 @@ async def gateway(settings: Settings, member: Membership | None = None) -> Async
             code_of=code_of,
             drain_s=settings.money.drain_s,
         )
-        yield _app(settings, desk, ring, store, in_force, calls, keeping, clock, counters, member and member.number)
+        number = None if member is None else member.number
+        yield _app(settings, desk, ring, store, in_force, calls, keeping, paying, clock, counters, number)
 
 
 def _app(
@@ -130,6 +139,7 @@ def _app(
     in_force: CatalogueInForce,
     calls: ServeCalls,
     keeping: Keeping,
+    paying: PaymentDesk | None,
     clock: Clock,
     counters: Counters,
     number: int | None,
@@ -148,10 +158,14 @@ def _app(
             clock,
         ),
         keys=KeyRoutes(desk.keys, desk.issuer, ring, clock, asyncio.to_thread, lambda: in_force.catalogue),
-        billing=BillingRoutes(store, desk.accounts, clock, asyncio.to_thread),
+        billing=BillingRoutes(
+            store, desk.accounts, clock, asyncio.to_thread, paying.auto_top_up if paying else no_top_up
+        ),
+        exports=ExportRoutes(StoredExports(desk.database), clock, asyncio.to_thread),
         reports=ReportRoutes(Reports(desk.database), desk.cursors, clock, asyncio.to_thread, calls.pacing.admit_report),
         health=HealthRoutes(Readiness(desk.database).reason, lambda: in_force.rejected, number),
         metrics=None if token is None else MetricsRoutes(counters, token),
+        payments=None if paying is None else PaymentRoutes(paying),
     )
     return App(
         routes,

@@ -19,7 +19,6 @@ from modelport.storage.keys import Keys
 from modelport.storage.ledger import reclaim_all
 from modelport.storage.migrate import migrate
 from modelport.storage.moves import balance_of as stored_balance
-from modelport.storage.moves import top_up
 from modelport.storage.secret import server_secrets
 
 
@@ -41,12 +40,6 @@ class Office:
         """Return the sum of an account's entries."""
         with self.database.read() as connection:
             return stored_balance(connection, account_id)
-
-    def grant(self, account_id: int, amount: Credits) -> None:
-        """Enter a bonus."""
-        now_ms = self.now_ms()
-        with self.database.write() as connection:
-            top_up(connection, account_id, amount, "BONUS", None, now_ms)
 
 
 class FolderUnusable(Problem):

@@ -292,6 +292,7 @@ def _offers(
             free=is_free,
             quirks=quirks,
             speaks=cast("tuple[Dialect, ...]", offer.speaks or ()),
+            markup=factor,
         )
         if not offer.hidden:
             offers.append(compiled)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from typing import Literal
 
 Operation = Literal["chat", "embeddings"]
@@ -219,6 +220,8 @@ class Offer:
     """The provider's quirks with the offer's own on top."""
     speaks: tuple[Dialect, ...] = ()
     """The wire formats in which this model is sold there, best first; empty for what the provider speaks."""
+    markup: Decimal = Decimal(1)
+    """What its rates were multiplied by."""
 
     def spoken(self, operation: Operation) -> tuple[Dialect, ...]:
         """Return the formats in which an operation of this model can be called, best first."""

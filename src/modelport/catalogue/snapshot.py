@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -28,6 +29,7 @@ class _Sold:
     free: bool
     quirks: Quirks | None
     speaks: tuple[Dialect, ...]
+    markup: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +84,12 @@ def _read(path: Path, key: str) -> Facts | None:
 
 def _offer(sold: _Sold, provider: Provider) -> Offer:
     quirks = provider.quirks if sold.quirks is None else sold.quirks
-    return Offer(sold.model_id, provider, sold.upstream, sold.rates, sold.free, quirks, sold.speaks)
+    return Offer(sold.model_id, provider, sold.upstream, sold.rates, sold.free, quirks, sold.speaks, sold.markup)
 
 
 def _sold(offer: Offer, provider: int) -> _Sold:
     quirks = None if offer.quirks == offer.provider.quirks else offer.quirks
-    return _Sold(provider, offer.model_id, offer.upstream, offer.rates, offer.free, quirks, offer.speaks)
+    return _Sold(provider, offer.model_id, offer.upstream, offer.rates, offer.free, quirks, offer.speaks, offer.markup)
 
 
 def _write(path: Path, key: str, facts: Facts) -> None:

@@ -1,18 +1,21 @@
 """`modelport accounts`: who pays."""
 
+import time
 from decimal import Decimal, InvalidOperation
 
 import click
 import msgspec
 
-from modelport.accounts.account import Account
+from modelport.accounts.account import Account, UnknownAccount
 from modelport.bootstrap.office import office
 from modelport.core.clock import iso_ms
 from modelport.core.credits import Credits, from_usd, usd_text
 from modelport.core.pace import Pace, pace_of
 from modelport.settings import CREDIT_MAX_USD, Settings
+from modelport.storage.erasing import erasable, erase
 
 NAME_MAX = 100
+_BETWEEN_STEPS_S = 0.005
 BOUND_MAX = 1_000_000_000
 
 
@@ -21,8 +24,9 @@ class Usd(click.ParamType[Credits]):
 
     name = "usd"
 
-    def __init__(self, *, is_positive: bool = False) -> None:
+    def __init__(self, *, is_positive: bool = False, is_signed: bool = False) -> None:
         self.is_positive = is_positive
+        self.is_signed = is_signed
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Credits:
         """Return credits; fails with what was wrong."""
@@ -32,11 +36,11 @@ class Usd(click.ParamType[Credits]):
             amount_usd = Decimal("NaN")
         if not amount_usd.is_finite():
             self.fail(f"'{value}' is not an amount in US dollars, such as 5 or 0.25", param, ctx)
-        if amount_usd < 0:
+        if amount_usd < 0 and not self.is_signed:
             self.fail(f"'{value}' is negative: credit is only added", param, ctx)
-        if amount_usd > CREDIT_MAX_USD:
+        if not -CREDIT_MAX_USD <= amount_usd <= CREDIT_MAX_USD:
             self.fail(f"'{value}' is more than {CREDIT_MAX_USD} US dollars", param, ctx)
-        if self.is_positive and not amount_usd:
+        if (self.is_positive or self.is_signed) and not amount_usd:
             self.fail("the amount is 0: give more than that", param, ctx)
         try:
             return from_usd(amount_usd)
@@ -62,6 +66,7 @@ class Bound(click.ParamType[int]):
 BOUND = Bound()
 USD = Usd()
 POSITIVE_USD = Usd(is_positive=True)
+SIGNED_USD = Usd(is_signed=True)
 
 
 class AccountName(click.ParamType[str]):
@@ -79,7 +84,7 @@ class AccountName(click.ParamType[str]):
 
 @click.group()
 def accounts() -> None:
-    """Accounts: make and list them."""
+    """Accounts: make, list and erase them."""
 
 
 def shown(account: Account, balance: Credits) -> dict[str, object]:
@@ -134,6 +139,30 @@ def list_(settings: Settings, as_json: bool) -> None:
         click.echo("no accounts yet: make one with `modelport accounts create NAME --credit 5`")
     for account, balance in rows:
         click.echo(f"{account.id:>5}  {account.name:<24} {usd_text(balance):>16} USD")
+
+
+@accounts.command("erase")
+@click.argument("name")
+@click.option("--forfeit", is_flag=True, help="Give up the balance that is left.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def erase_(settings: Settings, name: str, forfeit: bool, yes: bool) -> None:
+    """Erase who the account NAME was: keys, kept responses, names, e-mail address and ids of its requests.
+
+    Its entries and what each call cost stay, without a name. This cannot be undone; it can be run again at any time.
+    """
+    with office(settings) as desk:
+        account = erasable(desk.database, name)
+        if account is None:
+            raise UnknownAccount(name)
+        if not yes:
+            question = f"Erase the account '{name}' for good? Its keys stop working at once."
+            click.confirm(question, abort=True, err=True)
+        done = erase(desk.database, account, forfeit=forfeit, pause=lambda: time.sleep(_BETWEEN_STEPS_S))
+    click.echo(
+        f"erased the account, which is called {done.name} now: {done.keys:,} keys, {done.responses:,} kept responses, "
+        f"the ids of {done.rows:,} calls; {usd_text(done.forfeited)} USD were given up"
+    )
 
 
 @accounts.command("limit")

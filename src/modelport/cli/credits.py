@@ -4,35 +4,101 @@ import click
 import msgspec
 
 from modelport.bootstrap.office import office
-from modelport.cli.accounts import POSITIVE_USD, shown, shown_credits
+from modelport.cli.accounts import POSITIVE_USD, SIGNED_USD, shown, shown_credits
+from modelport.cli.moments import EXPIRY, MOMENT, expiry_ms
+from modelport.core.clock import iso_ms
 from modelport.core.credits import Credits, usd_text
 from modelport.settings import Settings
+from modelport.storage import by_hand
+from modelport.storage.by_hand import Funds
+from modelport.storage.statements import Line, Statement, lines, statement
+
+NOTE_MAX = 200
 
 
 @click.group("credits")
 def credits() -> None:  # noqa: A001 - the name of the command
-    """Credits: give them, look at them."""
+    """Credits: give and take them, look at them."""
 
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_SIGNED = {"ignore_unknown_options": True}
+"""A negative amount would be taken for an option, and be told as one."""
 
 
-# A negative amount would be taken for an option, and be told as one.
-@credits.command(context_settings={"ignore_unknown_options": True})
+def _note(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and (not value.strip() or len(value) > NOTE_MAX or not value.isprintable()):
+        raise click.BadParameter(f"use 1 to {NOTE_MAX} printable characters: the account's owner can read it")
+    return value
+
+
+@credits.command(context_settings=_SIGNED)
 @click.argument("name")
 @click.argument("amount", type=POSITIVE_USD, metavar="USD")
+@click.option("--expires", type=EXPIRY, help="When what is left of it goes: in so many days (30d), or a date, UTC.")
+@click.option("--note", callback=_note, help="Why; the account's owner can read it.")
 @_JSON
 @click.pass_obj
-def grant(settings: Settings, name: str, amount: Credits, as_json: bool) -> None:
+def grant(settings: Settings, name: str, amount: Credits, expires: str | None, note: str | None, as_json: bool) -> None:
     """Add USD dollars to the balance of the account NAME."""
     with office(settings) as desk:
         account = desk.accounts.by_name(name)
-        desk.grant(account.id, amount)
+        now_ms = desk.now_ms()
+        expires_at_ms = None if expires is None else expiry_ms(expires, now_ms)
+        if expires_at_ms is not None and expires_at_ms <= now_ms:
+            raise click.UsageError(f"--expires: {iso_ms(expires_at_ms)} is over; name a moment to come")
+        left = by_hand.grant(desk.database, account.id, amount, expires_at_ms, note)
+        balance = desk.balance(account.id)
+    until = None if expires_at_ms is None else iso_ms(expires_at_ms)
+    if as_json:
+        told = {
+            "granted": shown_credits(amount),
+            "expires_at": until,
+            "debt_paid": shown_credits(Credits(amount - left)),
+        }
+        click.echo(msgspec.json.encode({**told, **shown(account, balance)}))
+        return
+    ends = f" until {until}" if until else ""
+    click.echo(f"granted {usd_text(amount)} USD to {account.name}{ends}: its balance is {usd_text(balance)} USD")
+    if left < amount:
+        click.echo(f"{usd_text(amount - left)} USD of it paid what the account owed")
+
+
+@credits.command(context_settings=_SIGNED)
+@click.argument("name")
+@click.argument("change", type=SIGNED_USD, metavar="±USD")
+@click.option("--reason", required=True, callback=_note, help="Why; the account's owner can read it.")
+@_JSON
+@click.pass_obj
+def adjust(settings: Settings, name: str, change: Credits, reason: str, as_json: bool) -> None:
+    """Correct the balance of the account NAME by USD dollars; a negative amount takes only what is free."""
+    with office(settings) as desk:
+        account = desk.accounts.by_name(name)
+        by_hand.adjust(desk.database, account.id, change, reason)
         balance = desk.balance(account.id)
     if as_json:
-        click.echo(msgspec.json.encode({"granted": shown_credits(amount), **shown(account, balance)}))
+        click.echo(msgspec.json.encode({"adjusted": shown_credits(change), **shown(account, balance)}))
         return
-    click.echo(f"granted {usd_text(amount)} USD to {account.name}: its balance is {usd_text(balance)} USD")
+    click.echo(f"adjusted {account.name} by {usd_text(change)} USD: its balance is {usd_text(balance)} USD")
+
+
+@credits.command()
+@click.argument("name", required=False)
+@_JSON
+@click.pass_obj
+def expire(settings: Settings, name: str | None, as_json: bool) -> None:
+    """Take back what has expired now, of the account NAME or of all; a running gateway does it by itself."""
+    with office(settings) as desk:
+        account_id = None if name is None else desk.accounts.by_name(name).id
+        went = by_hand.expire(desk.database, account_id)
+        told = [(desk.accounts.by_id(one).name, amount) for one, amount in went.items()]
+    if as_json:
+        click.echo(msgspec.json.encode([{"name": who, "expired": shown_credits(amount)} for who, amount in told]))
+        return
+    for who, amount in told:
+        click.echo(f"{usd_text(amount)} USD of {who} expired")
+    if not told:
+        click.echo("nothing has expired")
 
 
 @credits.command()
@@ -40,11 +106,102 @@ def grant(settings: Settings, name: str, amount: Credits, as_json: bool) -> None
 @_JSON
 @click.pass_obj
 def show(settings: Settings, name: str, as_json: bool) -> None:
-    """Print the balance of the account NAME."""
+    """Print the balance of the account NAME, what of it expires, and what it owes."""
     with office(settings) as desk:
         account = desk.accounts.by_name(name)
-        balance = desk.balance(account.id)
+        funds = by_hand.funds(desk.database, account.id)
     if as_json:
-        click.echo(msgspec.json.encode(shown(account, balance)))
+        click.echo(msgspec.json.encode({**shown(account, funds.balance), **_shown_funds(funds)}))
         return
-    click.echo(f"{usd_text(balance)} USD ({balance} credits)")
+    click.echo(f"{usd_text(funds.balance)} USD ({funds.balance} credits)")
+    for promo in funds.promos:
+        note = f"  {promo.note}" if promo.note else ""
+        click.echo(f"  of it {usd_text(promo.remaining)} USD until {iso_ms(promo.expires_at_ms)}{note}")
+    if funds.owed:
+        click.echo(f"owes {usd_text(funds.owed)} USD: the next credit pays that first")
+
+
+def _shown_funds(funds: Funds) -> dict[str, object]:
+    expiring = [
+        {
+            "granted": shown_credits(promo.granted),
+            "remaining": shown_credits(promo.remaining),
+            "expires_at": iso_ms(promo.expires_at_ms),
+            "note": promo.note,
+        }
+        for promo in funds.promos
+    ]
+    return {"owed": shown_credits(funds.owed), "promos": expiring}
+
+
+@credits.command("statement")
+@click.argument("name")
+@click.option(
+    "--from", "since_ms", type=MOMENT, default="1970-01-01", help="First moment, UTC.  [default: the beginning]"
+)
+@click.option("--to", "before_ms", type=MOMENT, default=None, help="First moment that is left out.  [default: now]")
+@click.option("--list", "is_listing", is_flag=True, help="List every entry too.")
+@_JSON
+@click.pass_obj
+def statement_(
+    settings: Settings, name: str, since_ms: int, before_ms: int | None, is_listing: bool, as_json: bool
+) -> None:
+    """Print what the account NAME had, what came and went, and what it had in the end."""
+    with office(settings) as desk:
+        account = desk.accounts.by_name(name)
+        end_ms = desk.now_ms() + 1 if before_ms is None else before_ms
+        if end_ms <= since_ms:
+            raise click.UsageError(f"--to: {iso_ms(end_ms)} is not after {iso_ms(since_ms)}, the moment of --from")
+        found = statement(desk.database, account.id, since_ms, end_ms)
+        listed = lines(desk.database, account.id, since_ms, end_ms) if is_listing else iter(())
+        if as_json:
+            entries = [_shown_line(line) for line in listed] if is_listing else None
+            click.echo(msgspec.json.encode(_shown_statement(account.name, found, entries)))
+            return
+        for line in listed:
+            click.echo(_line_text(line))
+    _print_statement(found)
+
+
+def _shown_statement(name: str, found: Statement, entries: list[dict[str, object]] | None) -> dict[str, object]:
+    totals = [
+        {"type": one.kind, "direction": one.direction, "entries": one.entries, "amount": shown_credits(one.credits)}
+        for one in found.totals
+    ]
+    told: dict[str, object] = {
+        "name": name,
+        "from": iso_ms(found.since_ms),
+        "to": iso_ms(found.before_ms),
+        "opening_balance": shown_credits(found.opening),
+        "totals": totals,
+        "closing_balance": shown_credits(found.closing),
+    }
+    return told if entries is None else {**told, "entries": entries}
+
+
+def _shown_line(line: Line) -> dict[str, object]:
+    return {
+        "created_at": iso_ms(line.created_at_ms),
+        "direction": line.direction,
+        "type": line.kind,
+        "amount": shown_credits(line.credits),
+        "model": line.model,
+        "reference_id": line.reference_id,
+    }
+
+
+def _signed(direction: str, amount: int) -> str:
+    return usd_text(amount if direction == "TOPUP" else -amount)
+
+
+def _line_text(line: Line) -> str:
+    about = "  ".join(filter(None, (line.model, line.reference_id)))
+    return f"{iso_ms(line.created_at_ms)}  {line.kind:<15} {_signed(line.direction, line.credits):>18}  {about}"
+
+
+def _print_statement(found: Statement) -> None:
+    click.echo(f"{iso_ms(found.since_ms)}  opening balance {usd_text(found.opening):>18} USD")
+    for one in found.totals:
+        entries = f"{one.entries} {'entry' if one.entries == 1 else 'entries'}"
+        click.echo(f"{entries:>24}  {one.kind:<15} {_signed(one.direction, one.credits):>18} USD")
+    click.echo(f"{iso_ms(found.before_ms)}  closing balance {usd_text(found.closing):>18} USD")

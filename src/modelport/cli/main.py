@@ -16,6 +16,8 @@ _COMMANDS = {
     "accounts": "accounts",
     "keys": "keys",
     "credits": "credits",
+    "bill": "bill",
+    "export": "export",
     "models": "models",
     "catalogue": "catalogue",
     "explain": "explain",

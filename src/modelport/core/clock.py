@@ -4,6 +4,10 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+DAY_MS = 86_400_000
+QUARTER_MS = 900_000
+"""A quarter hour: time zones begin their days at each of them."""
+
 
 class Clock(Protocol):
     """Tells the wall time and a monotonic time."""
@@ -32,4 +36,4 @@ def iso_ms(at_ms: int) -> str:
 
 def utc_day(at_ms: int) -> int:
     """Count whole UTC days since 1970."""
-    return at_ms // 86_400_000
+    return at_ms // DAY_MS

@@ -20,6 +20,7 @@ from modelport.dialects.chat_answer import (
     unnamed,
     with_reasoning,
 )
+from modelport.dialects.told_cost import CostTold, nano_usd
 from modelport.dialects.wire import MalformedReply, NewIdentity, UpstreamFault
 from modelport.operations.usage import Usage
 
@@ -52,7 +53,7 @@ class _OutputDetails(msgspec.Struct):
     audio_tokens: int | None = None
 
 
-class _Usage(msgspec.Struct):
+class _Usage(CostTold):
     prompt_tokens: int
     completion_tokens: int = 0
     total_tokens: int | None = None
@@ -100,7 +101,7 @@ def meters(raw: bytes) -> Usage | None:
     given, taken = usage.prompt_tokens_details, usage.completion_tokens_details
     if given is None and taken is None and usage.prompt_cache_hit_tokens is None:
         whole = {"input": usage.prompt_tokens, "output": usage.completion_tokens}
-        return Usage(whole, "provider") if usage.prompt_tokens >= 0 and usage.completion_tokens >= 0 else None
+        return _reported(whole, usage) if usage.prompt_tokens >= 0 and usage.completion_tokens >= 0 else None
     cached = (given.cached_tokens if given else None) or usage.prompt_cache_hit_tokens or 0
     heard = (given.audio_tokens if given else None) or 0
     thought = (taken.reasoning_tokens if taken else None) or 0
@@ -115,7 +116,11 @@ def meters(raw: bytes) -> Usage | None:
     if cached or heard or thought or spoken:
         rare = {"cached_read": cached, "audio_input": heard, "reasoning": thought, "audio_output": spoken}
         found |= {meter: units for meter, units in rare.items() if units}
-    return Usage(found, "provider")
+    return _reported(found, usage)
+
+
+def _reported(found: dict[str, int], usage: _Usage) -> Usage:
+    return Usage(found, "provider", nano_usd(usage))
 
 
 def said_bytes(choices: bytes) -> int:

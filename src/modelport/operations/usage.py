@@ -31,6 +31,8 @@ class Usage(Struct, frozen=True):
 
     by_meter: Mapping[str, int]
     source: UsageSource
+    provider_nano_usd: int | None = None
+    """What the provider says that it costs, in billionths of a dollar; None when it says nothing."""
 
     @property
     def input_tokens(self) -> int:

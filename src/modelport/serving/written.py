@@ -129,4 +129,5 @@ class Notes:
             is_on_house=on_house,
             attempts=tuple(self.attempts),
             dropped=self.dropped,
+            provider_nano_usd=usage.provider_nano_usd,
         )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from modelport.accounts.account import Account, AccountExists, UnknownAccount
@@ -15,7 +15,7 @@ from modelport.storage.tables import accounts, balances
 
 _PACE = ("requests_per_minute", "tokens_per_minute", "concurrent_calls")
 _SHOWN = accounts.c["id", "name", "email", "created_at_ms", *_PACE]
-_IS_CUSTOMER = accounts.c.kind == "customer"
+_IS_CUSTOMER = and_(accounts.c.kind == "customer", accounts.c.erased_at_ms.is_(None))
 
 
 class Accounts:
@@ -51,7 +51,7 @@ class Accounts:
         return self._one(accounts.c.id == account_id, str(account_id))
 
     def all(self) -> list[Account]:
-        """Return all accounts, oldest first."""
+        """Return all accounts that were not erased, oldest first."""
         with self._database.read() as connection:
             rows = connection.execute(select(*_SHOWN).where(_IS_CUSTOMER).order_by(accounts.c.id)).all()
         return [_account(row) for row in rows]

@@ -7,6 +7,7 @@ from modelport.ledger.problems import InsufficientFunds
 from modelport.ledger.records import HOUSE_ACCOUNT, WORLD_ACCOUNT, Entry, EntryKind
 from modelport.storage.changes import note_change
 from modelport.storage.database import Database
+from modelport.storage.reckoning import keep_within, reckon_used
 from modelport.storage.tables import allotments, balances, entries
 
 _OURS = (WORLD_ACCOUNT, HOUSE_ACCOUNT)
@@ -80,7 +81,10 @@ def move(
         free = free_of(connection, source, now_ms)
         if free < amount:
             raise InsufficientFunds(source, amount, Credits(max(0, free)))
+        reckon_used(connection, source)
     enter(connection, source, target, amount, kind, reference_id, at_ms)
+    if source not in _OURS:
+        keep_within(connection, source)
     for account_id in (source, target):
         if account_id not in _OURS:
             note_change(connection, "credits", str(account_id), at_ms)
@@ -107,11 +111,13 @@ def take_back(
     """
     free = max(0, free_of(connection, account_id, now_ms))
     advanced = Credits(max(0, amount - free))
+    reckon_used(connection, account_id)
     if advanced:
         enter(connection, HOUSE_ACCOUNT, account_id, advanced, "ADJUSTMENT", reference_id, at_ms)
         owes = balances.c.owed + advanced
         connection.execute(update(balances).where(balances.c.account_id == account_id).values(owed=owes))
     enter(connection, account_id, WORLD_ACCOUNT, amount, "ADJUSTMENT", reference_id, at_ms)
+    keep_within(connection, account_id)
     note_change(connection, "credits", str(account_id), at_ms)
     return advanced
 
@@ -120,7 +126,10 @@ def repay(connection: Connection, now_ms: int, account_id: int, at_ms: int) -> C
     """Pay what is owed from what is free now, money that came back from calls for one; return how much."""
     free = max(0, free_of(connection, account_id, now_ms))
     paid = Credits(min(free, owed_by(connection, account_id)))
-    _repay(connection, account_id, paid, None, at_ms)
+    if paid:
+        reckon_used(connection, account_id)
+        _repay(connection, account_id, paid, None, at_ms)
+        keep_within(connection, account_id)
     return paid
 
 

@@ -1,8 +1,4 @@
-"""Credit that expires: what is left of it when its time is over goes back to the world.
-
-Usage is reckoned against the promotion that expires first, then the next, then the account's other money. That is not
-done for each call but whenever a promotion is granted or expires, from the sum of what was used since the last time.
-"""
+"""Credit that expires: what is left of it when its time is over goes back to the world."""
 
 from sqlalchemy import Connection, func, insert, select, text, update
 
@@ -12,15 +8,9 @@ from modelport.ledger.store import FreeHour
 from modelport.storage.changes import note_change
 from modelport.storage.database import Database
 from modelport.storage.moves import enter, free_of, top_up
-from modelport.storage.tables import balances, entries, promos
+from modelport.storage.reckoning import Promo, left_of, reckon_used
+from modelport.storage.tables import entries, promos
 
-_USED = text(
-    "SELECT (SELECT COALESCE(SUM(credits), 0) FROM entries WHERE to_account = :account AND to_account > 2)"
-    " - (SELECT COALESCE(SUM(credits), 0) FROM entries WHERE from_account = :account AND from_account > 2"
-    " AND kind <> 'MODEL_USAGE')"
-    " - (SELECT credits FROM balances WHERE account_id = :account)"
-)
-"""What an account's calls cost so far: all that came, less what went in other ways, less what is left."""
 _AT_ONCE = 500
 HOUR_MS = 3_600_000
 _FREE_HOUR = "free hour"
@@ -49,17 +39,7 @@ def grant_promo(
 def reckon(connection: Connection, account_id: int, now_ms: int) -> None:
     """Take what was used since the last time from the promotions, the first to expire first; locks the balance."""
     free_of(connection, account_id, now_ms)
-    used = int(connection.scalar(_USED, {"account": account_id}) or 0)
-    since = used - (
-        connection.scalar(select(balances.c.promos_reckoned).where(balances.c.account_id == account_id)) or 0
-    )
-    connection.execute(update(balances).where(balances.c.account_id == account_id).values(promos_reckoned=used))
-    for promo in _left(connection, account_id):
-        taken = min(since, promo.remaining)
-        if taken <= 0:
-            return
-        since -= taken
-        connection.execute(update(promos).where(promos.c.id == promo.id).values(remaining=promo.remaining - taken))
+    reckon_used(connection, account_id)
 
 
 def expire_promos(connection: Connection, account_id: int, now_ms: int) -> Credits:
@@ -70,7 +50,7 @@ def expire_promos(connection: Connection, account_id: int, now_ms: int) -> Credi
     reckon(connection, account_id, now_ms)
     free = max(0, free_of(connection, account_id, now_ms))
     total = 0
-    for promo in _left(connection, account_id):
+    for promo in left_of(connection, account_id):
         amount = min(promo.remaining, free - total)
         if promo.expires_at_ms > now_ms or amount <= 0:
             continue
@@ -111,9 +91,10 @@ def give_free_hour(connection: Connection, account_id: int, amount: Credits, now
     return "granted"
 
 
-def promised(connection: Connection, account_id: int) -> list[tuple[int, int]]:
-    """List what is left of an account's promotions and when they expire, as of the last reckoning."""
-    return [(promo.remaining, promo.expires_at_ms) for promo in _left(connection, account_id)]
+def promised(connection: Connection, account_id: int, now_ms: int) -> list[Promo]:
+    """List what is left of an account's promotions, the first to expire first; locks the balance."""
+    reckon(connection, account_id, now_ms)
+    return left_of(connection, account_id)
 
 
 def was_paid_for(connection: Connection, account_id: int) -> bool:
@@ -122,11 +103,6 @@ def was_paid_for(connection: Connection, account_id: int) -> bool:
         entries.c.to_account == account_id, text("to_account > 2"), entries.c.kind == "PAYMENT"
     )
     return bool(connection.scalar(paid))
-
-
-def _left(connection: Connection, account_id: int):
-    query = select(promos).where(promos.c.account_id == account_id, promos.c.remaining > 0)
-    return connection.execute(query.order_by(promos.c.expires_at_ms, promos.c.id)).all()
 
 
 _EXPIRED: EntryKind = "CREDITS_EXPIRED"

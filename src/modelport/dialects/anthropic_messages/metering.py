@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Raw
 
 from modelport.dialects.anthropic_messages.shapes import NULL, OBJECT
+from modelport.dialects.told_cost import CostTold, nano_usd
 from modelport.operations.usage import SEARCH_METER, Usage
 
 
@@ -25,7 +26,7 @@ class _OutputDetails(msgspec.Struct):
     thinking_tokens: int | None = None
 
 
-class _Usage(msgspec.Struct):
+class _Usage(CostTold):
     input_tokens: int
     output_tokens: int
     cache_creation_input_tokens: int | None = None
@@ -57,7 +58,7 @@ def meters(raw: bytes | Raw) -> Usage | None:
     }
     if min(*found.values(), *rare.values()) < 0:
         return None
-    return Usage(found | {meter: units for meter, units in rare.items() if units}, "provider")
+    return Usage(found | {meter: units for meter, units in rare.items() if units}, "provider", nano_usd(usage))
 
 
 def _written(usage: _Usage) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from msgspec import Raw, Struct
 from modelport.catalogue.facts import Quirks
 from modelport.dialects.chat_body import error_inside, fault
 from modelport.dialects.embeddings.answers import Vectors
+from modelport.dialects.told_cost import CostTold, nano_usd
 from modelport.dialects.wire import (
     JSON_HEADERS,
     MalformedReply,
@@ -43,7 +44,7 @@ class _Answer(Struct):
     meta: Raw = Raw(b"")
 
 
-class _Usage(Struct):
+class _Usage(CostTold):
     prompt_tokens: int | None = None
     total_tokens: int | None = None
 
@@ -145,4 +146,4 @@ def meters(raw: bytes) -> Usage | None:
     except msgspec.DecodeError:
         return None
     tokens = usage.total_tokens if usage.prompt_tokens is None else usage.prompt_tokens
-    return None if tokens is None or tokens < 0 else Usage({"input": tokens}, "provider")
+    return None if tokens is None or tokens < 0 else Usage({"input": tokens}, "provider", nano_usd(usage))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Raw, Struct
 
+from modelport.dialects.told_cost import CostTold, nano_usd
 from modelport.operations.usage import SEARCH_METER, Usage
 
 
@@ -17,7 +18,7 @@ class _OutputDetails(Struct):
     reasoning_tokens: int | None = None
 
 
-class _Usage(Struct):
+class _Usage(CostTold):
     input_tokens: int
     output_tokens: int = 0
     input_tokens_details: _InputDetails | None = None
@@ -54,7 +55,7 @@ def meters(raw: bytes, searches: int = 0) -> Usage | None:
         return None
     rare = {"cached_read": cached, "cached_write": written, "reasoning": thought, SEARCH_METER: searches}
     found = {"input": read, "output": said, **{meter: units for meter, units in rare.items() if units}}
-    return Usage(found, "provider")
+    return Usage(found, "provider", nano_usd(usage))
 
 
 def searches_of(items: Sequence[Raw | bytes]) -> int:

@@ -1,0 +1,1 @@
+"""Payment providers for top-ups."""

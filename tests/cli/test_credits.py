@@ -1,0 +1,108 @@
+"""Credit by hand: with an end, corrected, expired, and on a statement that adds up."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from modelport.cli import main
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    run(tmp_path / "data", "accounts", "create", "alice", "--credit", "5")
+    return tmp_path / "data"
+
+
+def run(folder: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["--data-dir", str(folder), *arguments])
+
+
+def told(folder: Path, *arguments: str) -> Any:
+    done = run(folder, "credits", *arguments, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_credit_with_an_end_is_shown_with_it(folder: Path) -> None:
+    granted = told(folder, "grant", "alice", "2", "--expires", "30d", "--note", "welcome")
+    shown = told(folder, "show", "alice")
+    assert shown["balance"]["usd"] == "7.0000000"
+    assert shown["owed"]["credits"] == 0
+    (promo,) = shown["promos"]
+    assert promo == {
+        "granted": {"usd": "2.0000000", "credits": 4_000_000},
+        "remaining": {"usd": "2.0000000", "credits": 4_000_000},
+        "expires_at": granted["expires_at"],
+        "note": "welcome",
+    }
+    text = run(folder, "credits", "show", "alice").stdout
+    assert f"of it 2.0000000 USD until {granted['expires_at']}  welcome" in text
+
+
+def test_credit_that_ends_on_a_date_ends_with_its_first_moment(folder: Path) -> None:
+    assert told(folder, "grant", "alice", "2", "--expires", "2099-01-02")["expires_at"] == "2099-01-02T00:00:00.000Z"
+    assert run(folder, "credits", "expire", "alice").stdout == "nothing has expired\n"
+
+
+@pytest.mark.parametrize("expiry", ["0d", "soon", "2020-01-01", "30", "99999999d", "2026-13-01"])
+def test_an_end_that_is_none_or_over_is_a_usage_error(expiry: str, folder: Path) -> None:
+    refused = run(folder, "credits", "grant", "alice", "2", "--expires", expiry)
+    assert refused.exit_code == 2
+    assert told(folder, "show", "alice")["balance"]["usd"] == "5.0000000"
+
+
+def test_a_balance_is_corrected_up_and_down(folder: Path) -> None:
+    assert told(folder, "adjust", "alice", "1.5", "--reason", "goodwill")["balance"]["usd"] == "6.5000000"
+    assert told(folder, "adjust", "alice", "-6.5", "--reason", "closing")["balance"]["usd"] == "0.0000000"
+
+
+def test_more_than_is_free_cannot_be_taken(folder: Path) -> None:
+    refused = run(folder, "credits", "adjust", "alice", "-5.0000005", "--reason", "closing")
+    assert refused.exit_code == 1
+    assert "5.0000005 USD cannot be taken: 5.0000000 USD is free; take at most what is free" in refused.stderr
+    assert told(folder, "show", "alice")["balance"]["usd"] == "5.0000000"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["0", "--reason", "x"], ["1"], ["1", "--reason", " "], ["1", "--reason", "a\nb"]]
+)
+def test_a_correction_needs_an_amount_and_a_reason(arguments: list[str], folder: Path) -> None:
+    assert run(folder, "credits", "adjust", "alice", *arguments).exit_code == 2
+
+
+def test_a_statement_adds_up(folder: Path) -> None:
+    told(folder, "grant", "alice", "2")
+    told(folder, "grant", "alice", "1", "--expires", "1h")
+    told(folder, "adjust", "alice", "-0.5", "--reason", "oops")
+    statement = told(folder, "statement", "alice", "--list")
+    assert statement["opening_balance"]["credits"] == 0
+    assert statement["closing_balance"] == told(folder, "show", "alice")["balance"]
+    assert [(one["type"], one["direction"], one["entries"], one["amount"]["usd"]) for one in statement["totals"]] == [
+        ("BONUS", "TOPUP", 2, "3.0000000"),
+        ("INIT", "TOPUP", 1, "5.0000000"),
+        ("ADJUSTMENT", "CHARGE", 1, "0.5000000"),
+    ]
+    assert [one["amount"]["usd"] for one in statement["entries"]] == [
+        "5.0000000",
+        "2.0000000",
+        "1.0000000",
+        "0.5000000",
+    ]
+    text = run(folder, "credits", "statement", "alice", "--list").stdout
+    assert "ADJUSTMENT              -0.5000000  oops" in text
+    assert text.splitlines()[-1].endswith("closing balance          7.5000000 USD")
+
+
+def test_a_statement_of_a_time_before_is_empty_and_one_after_opens_with_all(folder: Path) -> None:
+    before = told(folder, "statement", "alice", "--to", "2020-01-01")
+    assert (before["opening_balance"]["credits"], before["totals"], before["closing_balance"]["credits"]) == (0, [], 0)
+    after = told(folder, "statement", "alice", "--from", "2090-01-01", "--to", "2091-01-01T00:00+01:00")
+    assert (after["opening_balance"]["usd"], after["closing_balance"]["usd"]) == ("5.0000000", "5.0000000")
+    assert after["to"] == "2090-12-31T23:00:00.000Z"
+
+
+def test_a_statement_that_ends_before_it_begins_is_a_usage_error(folder: Path) -> None:
+    assert run(folder, "credits", "statement", "alice", "--from", "2091-01-01").exit_code == 2
