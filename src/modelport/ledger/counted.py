@@ -1,12 +1,18 @@
 """A ledger store that counts how calls end."""
 
-from collections.abc import Callable
+from typing import Protocol
 
 from modelport.core.counters import Counters
 from modelport.ledger.records import Receipt
 from modelport.ledger.store import Ended, LedgerStore, Settlement
 
 _CLASSES = ("", "1xx", "2xx", "3xx", "4xx", "5xx")
+
+
+class _Settle(Protocol):
+    """What `LedgerStore.settle` is called with."""
+
+    def __call__(self, settlement: Settlement, ended: Ended) -> None: ...
 
 
 class CountedLedger:
@@ -18,7 +24,7 @@ class CountedLedger:
         self.settle = _counted(store.settle, counters)
 
 
-def _counted(settle: Callable[[Settlement, Ended], None], counters: Counters) -> Callable[[Settlement, Ended], None]:
+def _counted(settle: _Settle, counters: Counters) -> _Settle:
     """Have settlements counted once they are committed, by closures: each call pays for it, and they cost least."""
     calls = counters.counter(
         "modelport_calls_total", "Calls that have a row, by the class of their status.", "status", _CLASSES[2:]
