@@ -1,6 +1,7 @@
 """Credit by hand: with an end, corrected, expired, and on a statement that adds up."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from modelport.cli import main
+from modelport.core.credits import Credits
+from modelport.ledger.payments import CardSaved
+from modelport.storage.database import Database, sqlite_url
+from modelport.storage.payments import StoredPayments
 
 
 @pytest.fixture
@@ -71,6 +76,49 @@ def test_more_than_is_free_cannot_be_taken(folder: Path) -> None:
 )
 def test_a_correction_needs_an_amount_and_a_reason(arguments: list[str], folder: Path) -> None:
     assert run(folder, "credits", "adjust", "alice", *arguments).exit_code == 2
+
+
+def save_card(folder: Path) -> None:
+    with closing(Database(sqlite_url(folder))) as database:
+        store = StoredPayments(database)
+        store.keep_customer(3, "cus_1")
+        store.begin("o" * 21, 3, Credits(10_000_000))
+        store.settle(CardSaved("o" * 21, "cus_1", "pm_1"))
+
+
+def test_automatic_top_ups_are_set_shown_and_ended(folder: Path) -> None:
+    assert "no card is saved for it" in run(folder, "credits", "auto-top-up", "alice").stdout
+    refused = run(folder, "credits", "auto-top-up", "alice", "--threshold", "5", "--amount", "20")
+    assert (refused.exit_code, "pay once with POST /v1/billing/checkout" in refused.stderr) == (1, True)
+    save_card(folder)
+    assert told(folder, "auto-top-up", "alice", "--threshold", "5", "--amount", "20") == {
+        "is_enabled": True,
+        "threshold": {"usd": "5.0000000", "credits": 10_000_000},
+        "amount": {"usd": "20.0000000", "credits": 40_000_000},
+        "has_card": True,
+        "paused_until": None,
+        "last_error": None,
+    }
+    assert told(folder, "auto-top-up", "alice", "--amount", "30")["threshold"]["usd"] == "5.0000000"
+    text = run(folder, "credits", "auto-top-up", "alice").stdout
+    assert text == "alice is charged 30.0000000 USD when its balance is below 5.0000000 USD\n"
+    assert told(folder, "auto-top-up", "alice", "--off")["is_enabled"] is False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (["--threshold", "5", "--amount", "4"], "--amount: Expected from 5 to 2000 USD"),
+        (["--threshold", "50", "--amount", "20"], "--amount: Expected at least the threshold, 50 USD"),
+        (["--amount", "20"], "--threshold: Expected a balance above 0"),
+        (["--off", "--amount", "20"], "--off takes neither"),
+    ],
+)
+def test_automatic_top_ups_that_cannot_be_are_usage_errors(arguments: list[str], fault: str, folder: Path) -> None:
+    save_card(folder)
+    refused = run(folder, "credits", "auto-top-up", "alice", *arguments)
+    assert refused.exit_code == 2
+    assert fault in refused.stderr
 
 
 def test_a_statement_adds_up(folder: Path) -> None:

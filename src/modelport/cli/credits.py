@@ -4,13 +4,17 @@ import click
 import msgspec
 
 from modelport.bootstrap.office import office
+from modelport.bootstrap.payments import bounds_of
 from modelport.cli.accounts import POSITIVE_USD, SIGNED_USD, shown, shown_credits
-from modelport.cli.moments import EXPIRY, MOMENT, expiry_ms
+from modelport.cli.expiry import EXPIRY, expiry_ms
+from modelport.cli.options import Moment
 from modelport.core.clock import iso_ms
 from modelport.core.credits import Credits, usd_text
+from modelport.ledger.payments import AutoTopUp, auto_top_up_fault
 from modelport.settings import Settings
 from modelport.storage import by_hand
 from modelport.storage.by_hand import Funds
+from modelport.storage.payments import StoredPayments
 from modelport.storage.statements import Line, Statement, lines, statement
 
 NOTE_MAX = 200
@@ -134,12 +138,66 @@ def _shown_funds(funds: Funds) -> dict[str, object]:
     return {"owed": shown_credits(funds.owed), "promos": expiring}
 
 
+@credits.command("auto-top-up")
+@click.argument("name")
+@click.option("--threshold", type=POSITIVE_USD, help="Charge the saved card when the balance is below so many dollars.")
+@click.option("--amount", type=POSITIVE_USD, help="How many dollars to charge.")
+@click.option("--off", is_flag=True, help="Charge no card by itself any more.")
+@_JSON
+@click.pass_obj
+def auto_top_up(
+    settings: Settings, name: str, threshold: Credits | None, amount: Credits | None, off: bool, as_json: bool
+) -> None:
+    """Show or set when a saved card tops up the account NAME by itself."""
+    if off and (threshold is not None or amount is not None):
+        raise click.UsageError("--off takes neither --threshold nor --amount")
+    with office(settings) as desk:
+        account = desk.accounts.by_name(name)
+        store = StoredPayments(desk.database)
+        now = store.auto_top_up(account.id)
+        if off:
+            now = store.set_auto_top_up(account.id, False, now.threshold, now.amount)
+        elif threshold is not None or amount is not None:
+            below, by = threshold or now.threshold, amount or now.amount
+            if (found := auto_top_up_fault(below, by, bounds_of(settings))) is not None:
+                raise click.UsageError(f"--{found[0]}: {found[1]}")
+            now = store.set_auto_top_up(account.id, True, below, by)
+    if as_json:
+        click.echo(msgspec.json.encode(_shown_auto(now)))
+    else:
+        _print_auto(account.name, now)
+
+
+def _shown_auto(now: AutoTopUp) -> dict[str, object]:
+    return {
+        "is_enabled": now.is_enabled,
+        "threshold": shown_credits(now.threshold),
+        "amount": shown_credits(now.amount),
+        "has_card": now.has_card,
+        "paused_until": iso_ms(now.paused_until_ms) if now.paused_until_ms else None,
+        "last_error": now.last_error,
+    }
+
+
+def _print_auto(name: str, now: AutoTopUp) -> None:
+    if now.is_enabled:
+        click.echo(
+            f"{name} is charged {usd_text(now.amount)} USD when its balance is below {usd_text(now.threshold)} USD"
+        )
+    else:
+        click.echo(f"{name} is not topped up by itself{'' if now.has_card else ', and no card is saved for it'}")
+    if now.paused_until_ms:
+        click.echo(f"not before {iso_ms(now.paused_until_ms)}")
+    if now.last_error:
+        click.echo(f"the last time: {now.last_error}")
+
+
 @credits.command("statement")
 @click.argument("name")
 @click.option(
-    "--from", "since_ms", type=MOMENT, default="1970-01-01", help="First moment, UTC.  [default: the beginning]"
+    "--from", "since_ms", type=Moment(), default="1970-01-01", help="First moment, UTC.  [default: the beginning]"
 )
-@click.option("--to", "before_ms", type=MOMENT, default=None, help="First moment that is left out.  [default: now]")
+@click.option("--to", "before_ms", type=Moment(), default=None, help="First moment that is left out.  [default: now]")
 @click.option("--list", "is_listing", is_flag=True, help="List every entry too.")
 @_JSON
 @click.pass_obj

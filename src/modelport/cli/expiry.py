@@ -1,36 +1,13 @@
-"""Moments and spans as people type them."""
+"""When credit ends, as people type it."""
 
 import re
-from datetime import UTC, datetime
 
 import click
 
+from modelport.core.moments import moment_ms
+
 _SPAN = re.compile(r"([0-9]{1,5})([hd])")
 _HOUR_MS = 3_600_000
-_LAST_YEAR = 9999
-
-
-def moment_ms(text: str) -> int:
-    """Read a date (its first moment, UTC) or a date and time; raises `ValueError`."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    if not 1970 <= moment.year < _LAST_YEAR:
-        raise ValueError(f"{text} is no year of ours")
-    return int(moment.timestamp()) * 1000 + moment.microsecond // 1000
-
-
-class Moment(click.ParamType[int]):
-    """A moment, in milliseconds since 1970."""
-
-    name = "date"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the moment; fails with what was expected."""
-        try:
-            return moment_ms(str(value))
-        except ValueError:
-            self.fail(f"'{value}' is no date such as 2026-12-31 or 2026-12-31T18:00+01:00", param, ctx)
 
 
 class Expiry(click.ParamType[str]):
@@ -59,5 +36,4 @@ def expiry_ms(text: str, now_ms: int) -> int:
     return now_ms + int(span[1]) * _HOUR_MS * (24 if span[2] == "d" else 1)
 
 
-MOMENT = Moment()
 EXPIRY = Expiry()
