@@ -1,6 +1,7 @@
 """What Stripe keeps: customers, pages, payments, charges and disputes, and what happens to them."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +56,7 @@ class Books:
     slow: set[str] = field(default_factory=set[str])
     """Cards of which it takes a while to know."""
     numbers: int = 0
+    now_s: Callable[[], int] = lambda: int(time.time())
 
     def new(self, prefix: str) -> str:
         self.numbers += 1
@@ -75,7 +77,7 @@ class Books:
         return found
 
     def customer(self, metadata: dict[str, str]) -> Object:
-        made = {"id": self.new("cus"), "object": "customer", "created": now_s(), "metadata": metadata, "cards": []}
+        made = {"id": self.new("cus"), "object": "customer", "created": self.now_s(), "metadata": metadata, "cards": []}
         self.objects[made["id"]] = made
         return shown(made)
 
@@ -89,10 +91,10 @@ class Books:
             "amount_total": total,
             "cancel_url": params.get("cancel_url"),
             "client_reference_id": params.get("client_reference_id"),
-            "created": now_s(),
+            "created": self.now_s(),
             "currency": params["line_items"][0]["price_data"]["currency"],
             "customer": params.get("customer"),
-            "expires_at": now_s() + 86_400,
+            "expires_at": self.now_s() + 86_400,
             "livemode": False,
             "metadata": params.get("metadata", {}),
             "mode": params["mode"],
@@ -112,7 +114,7 @@ class Books:
             "object": "payment_intent",
             "amount": int(params["amount"]),
             "amount_received": 0,
-            "created": now_s(),
+            "created": self.now_s(),
             "currency": params["currency"],
             "customer": params.get("customer"),
             "last_payment_error": None,
@@ -134,7 +136,7 @@ class Books:
             "amount": intent["amount"],
             "amount_refunded": 0,
             "captured": True,
-            "created": now_s(),
+            "created": self.now_s(),
             "currency": intent["currency"],
             "customer": intent["customer"],
             "disputed": False,
@@ -233,7 +235,7 @@ class Books:
             "object": "dispute",
             "amount": charge["amount"] if amount is None else amount,
             "charge": charge["id"],
-            "created": now_s(),
+            "created": self.now_s(),
             "currency": charge["currency"],
             "livemode": False,
             "metadata": {},
@@ -261,10 +263,6 @@ class Books:
     def charges(self) -> list[Object]:
         """All money that was taken."""
         return [one for one in self.objects.values() if one["object"] == "charge"]
-
-
-def now_s() -> int:
-    return int(time.time())
 
 
 def shown(content: Object) -> Object:
