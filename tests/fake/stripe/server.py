@@ -53,6 +53,8 @@ class FakeStripe:
     """Every request that came through: route and parameters."""
     released: threading.Event = field(default_factory=threading.Event)
     """Ends requests that hang."""
+    hanging: threading.Event = field(default_factory=threading.Event)
+    """Set once a request hangs, after it has done what it was for."""
     _kept: dict[str, Kept] = field(default_factory=dict[str, Kept], init=False)
     _busy: set[str] = field(default_factory=set[str], init=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False)
@@ -254,6 +256,7 @@ class _Handler(BaseHTTPRequestHandler):
         except Refused as refused:
             status, content = refused.status, refused.content
         if fault == "hang after":
+            self.stripe.hanging.set()
             self.stripe.released.wait(10)
         if fault in ("cut after", "hang after"):
             return

@@ -1,0 +1,102 @@
+"""Payments as they are configured: both secrets or nothing, and duties that run beside a gateway."""
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelport.bootstrap.payments import bounds_of, money_duties, payments
+from modelport.checkout.objects import EVENT_TYPES
+from modelport.core.credits import Credits
+from modelport.core.errors import Secret
+from modelport.settings import Settings
+from modelport.settings.sections import Stripe
+from modelport.storage.moves import balance_of
+from modelport.storage.promos import grant_promo
+from tests.twins.worlds import opened
+
+DOCS = Path(__file__).parents[2] / "docs" / "payments.md"
+KEY, HOOK = Secret("sk_test_1"), Secret("whsec_1")
+
+
+@pytest.mark.parametrize(
+    ("stripe", "is_open"),
+    [
+        (Stripe(), False),
+        (Stripe(secret_key=KEY), False),
+        (Stripe(webhook_secret=HOOK), False),
+        (Stripe(secret_key=KEY, webhook_secret=Secret("")), False),
+        (Stripe(secret_key=KEY, webhook_secret=Secret(" \n")), False),
+        (Stripe(secret_key=Secret(" "), webhook_secret=HOOK), False),
+        (Stripe(secret_key=KEY, webhook_secret=HOOK), True),
+    ],
+)
+def test_only_with_both_secrets_one_can_pay(stripe: Stripe, is_open: bool, tmp_path: Path) -> None:
+    with opened("sqlite", tmp_path) as database, payments(Settings(stripe=stripe), database) as desk:
+        assert (desk is not None) == is_open
+
+
+def test_a_secret_without_the_other_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING), opened("sqlite", tmp_path) as database:
+        with payments(Settings(stripe=Stripe(secret_key=KEY)), database):
+            assert "nobody can pay: set 'stripe.webhook_secret' too" in caplog.text
+        with payments(Settings(stripe=Stripe(webhook_secret=HOOK)), database):
+            assert "nobody can pay: set 'stripe.secret_key' too" in caplog.text
+
+
+def test_the_bounds_are_those_of_the_settings() -> None:
+    bounds = bounds_of(Settings(stripe=Stripe(least_usd="2.50", most_usd="10")))
+    assert (bounds.least, bounds.most) == (5_000_000, 20_000_000)
+
+
+def test_the_page_names_every_event_that_stripe_has_to_send() -> None:
+    page = DOCS.read_text(encoding="utf-8")
+    assert [name for name in EVENT_TYPES if f"`{name}`" not in page] == []
+
+
+class Sweeper:
+    """A desk that only counts."""
+
+    def __init__(self) -> None:
+        self.swept = asyncio.Event()
+        self.sweeps = 0
+
+    async def sweep(self) -> None:
+        self.sweeps += 1
+        self.swept.set()
+        if self.sweeps == 1:
+            raise RuntimeError("a mistake of ours")
+
+
+async def test_one_process_sweeps_and_goes_on_after_a_failure_and_another_follows_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first: Any = Sweeper()
+    second: Any = Sweeper()
+    with opened("sqlite", tmp_path) as database:
+        async with asyncio.timeout(20), money_duties(database, "first", first):
+            await first.swept.wait()
+            async with money_duties(database, "second", second):
+                first.swept.clear()
+                await first.swept.wait()
+            assert (second.sweeps, first.sweeps) == (0, 2)
+        async with asyncio.timeout(20), money_duties(database, "second", second):
+            await second.swept.wait()
+    assert "the duty 'top-ups' failed unexpectedly" in caplog.text
+
+
+async def test_promotions_expire_beside_a_gateway_that_takes_no_payments(tmp_path: Path) -> None:
+    with opened("sqlite", tmp_path, "dev") as database:
+        now = database.now_ms()
+        with database.write() as connection:
+            grant_promo(connection, 3, Credits(5), now - 2, now - 1, None)
+        async with asyncio.timeout(20), money_duties(database, "first", None):
+            while await asyncio.to_thread(balance, database):  # noqa: ASYNC110 - only the database tells
+                await asyncio.sleep(0.01)
+
+
+def balance(database: Any) -> int:
+    with database.read() as connection:
+        return balance_of(connection, 3)
