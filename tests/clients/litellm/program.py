@@ -25,8 +25,9 @@ from scenarios import (
     told,
 )
 
-# LiteLLM leaves a stream of Messages before its end, and httpcore takes a lock when such a stream is collected. Collected
-# while the same thread holds that lock for its next request, it waits for itself for ever: so that is done between.
+# LiteLLM leaves a stream of Messages before its end, and httpcore takes a lock when such a stream is collected.
+# Collected while the same thread holds that lock for its next request, it waits for itself for ever: so that is done
+# between calls.
 gc.disable()
 gc.freeze()
 litellm.telemetry = False
