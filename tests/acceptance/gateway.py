@@ -13,6 +13,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any, Self
 
+import psycopg
+from psycopg.rows import dict_row
+
 from tests.fake.overlay import KEY_ENV, write_formats, write_overlay, write_redirects
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -51,6 +54,8 @@ SECRETS = dict.fromkeys(
     FAKE_KEY,
 )
 """The providers' keys, as the fake takes them."""
+SHARED_SECRET = {"MODELPORT_SECRET": "acceptance-" + "0" * 53}
+"""What every gateway on one PostgreSQL database hashes keys under."""
 PLAYED = {
     name: name
     for name in (
@@ -76,7 +81,8 @@ _LISTENS = re.compile(r"Modelport listens on (http://\S+)")
 class Gateway:
     """`modelport serve` on a free port: `with Gateway(data_dir) as gateway`, then call `gateway.base_url`.
 
-    `secrets` are the providers' keys in its environment, which has no other keys; `settings` are more variables.
+    `secrets` are the providers' keys in its environment, which has no other keys; `settings` are more variables;
+    `database_url` is that of a PostgreSQL database which it uses in place of the file in its folder.
     `base_url` is another one after each restart.
     """
 
@@ -87,9 +93,12 @@ class Gateway:
         secrets: Mapping[str, str] | None = None,
         settings: Mapping[str, str] | None = None,
         arguments: Sequence[str] = (),
+        database_url: str | None = None,
     ) -> None:
         self.data_dir = data_dir
-        self.environment = environment(data_dir, {**(secrets or {}), **(settings or {})})
+        self.database_url = database_url
+        shared = {} if database_url is None else {"MODELPORT_DATABASE_URL": database_url, **SHARED_SECRET}
+        self.environment = environment(data_dir, {**shared, **(secrets or {}), **(settings or {})})
         self.base_url = ""
         self._arguments = tuple(arguments)
         self._process: subprocess.Popen[str] | None = None
@@ -223,7 +232,10 @@ class Gateway:
         return json.loads(self.run("keys", "create", "--account", account, *kind, "--json").stdout)["key"]
 
     def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
-        """Read the database, as a reader beside the server."""
+        """Read the database, as a reader beside the server; `?` stands for each of the values."""
+        if self.database_url is not None:
+            with psycopg.connect(self.database_url, row_factory=dict_row) as database:
+                return database.execute(query.replace("?", "%s").encode(), values).fetchall()
         path = self.data_dir / "modelport.db"
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
             database.row_factory = sqlite3.Row

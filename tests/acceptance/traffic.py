@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 from modelport.api.server import raise_file_limit
 from modelport.bootstrap.office import Office, office
 from modelport.core.credits import Credits
+from modelport.core.errors import Secret
 from modelport.keys.key import DisconnectPolicy
 from modelport.keys.store import KeyTerms
 from modelport.settings import Settings
 from modelport.storage.books import check_books
-from tests.acceptance.gateway import SECRETS, Gateway
+from tests.acceptance.gateway import SECRETS, SHARED_SECRET, Gateway
 from tests.fake import FakeUpstream
 from tests.fake.overlay import MODELS, write_overlay
 
@@ -213,21 +214,30 @@ async def town(
     piece_interval_ms: int = 0,
     models: Iterable[str] = (),
     timeouts: Mapping[str, float] | None = None,
+    database_url: str | None = None,
     **settings: object,
 ) -> AsyncGenerator[Town]:
     """Run a gateway over a fake in this process.
 
-    `models` are more of the fake's, `timeouts` those of the provider, `settings` variables in lower case.
+    `models` are more of the fake's, `timeouts` those of the provider, `settings` variables in lower case;
+    `database_url` is that of a PostgreSQL database in place of the file.
     """
     raise_file_limit()
     chosen = {"server_drain_s": 2, **settings}
     variables = {f"MODELPORT_{name.upper()}": str(value) for name, value in chosen.items()}
-    gateway = Gateway(folder / "data", secrets=SECRETS, settings=variables)
+    gateway = Gateway(folder / "data", secrets=SECRETS, settings=variables, database_url=database_url)
     async with FakeUpstream(latency_ms=latency_ms, piece_interval_ms=piece_interval_ms) as fake:
         waits = ", ".join(f"{name} = {seconds}" for name, seconds in (timeouts or {}).items())
         offered = MODELS | dict.fromkeys(models, ("0.5", "1.5"))
         write_overlay(
             gateway.catalogue, fake.base_url, models=offered, extra=f"timeouts = {{ {waits} }}" if waits else ""
         )
-        with gateway, office(Settings(data_dir=gateway.data_dir)) as desk:
+        with gateway, office(_beside(gateway)) as desk:
             yield Town(gateway, fake, desk)
+
+
+def _beside(gateway: Gateway) -> Settings:
+    if gateway.database_url is None:
+        return Settings(data_dir=gateway.data_dir)
+    [secret] = SHARED_SECRET.values()
+    return Settings(data_dir=gateway.data_dir, database_url=Secret(gateway.database_url), secret=Secret(secret))
