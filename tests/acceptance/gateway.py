@@ -97,6 +97,7 @@ class Gateway:
     ) -> None:
         self.data_dir = data_dir
         self.database_url = database_url
+        self.settings = dict(settings or {})
         shared = {} if database_url is None else {"MODELPORT_DATABASE_URL": database_url, **SHARED_SECRET}
         self.environment = environment(data_dir, {**shared, **(secrets or {}), **(settings or {})})
         self.base_url = ""

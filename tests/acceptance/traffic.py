@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterable, Mapping
-from contextlib import asynccontextmanager
+import shutil
+from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -234,6 +235,16 @@ async def town(
         )
         with gateway, office(_beside(gateway)) as desk:
             yield Town(gateway, fake, desk)
+
+
+@contextmanager
+def replica(place: Town, data_dir: Path) -> Generator[Gateway]:
+    """Run one more gateway on the database of a town, with the same settings and provider and a folder of its own."""
+    first = place.gateway
+    gateway = Gateway(data_dir, settings=first.settings, secrets=SECRETS, database_url=first.database_url)
+    shutil.copytree(first.catalogue, gateway.catalogue)
+    with gateway:
+        yield gateway
 
 
 def _beside(gateway: Gateway) -> Settings:
