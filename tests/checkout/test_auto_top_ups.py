@@ -123,6 +123,21 @@ async def test_whatever_is_lost_on_the_way_the_card_is_charged_once(fault: Any, 
     assert (shop.orders()[0]["status"], shop.books) == ("paid", [])
 
 
+async def test_a_request_that_arrives_after_it_was_repeated_charges_nothing_more(shop: Shop) -> None:
+    await ready(shop)
+    shop.fake.faults.append(Fault(CHARGE, "hang before"))
+    await shop.another_desk(read_s=0.2).sweep()
+    assert (shop.fake.hanging.is_set(), charged(shop)) == (True, [])
+    shop.clock.pass_s(60)
+    await shop.desk.sweep()
+    assert charged(shop) == [2000]
+    shop.fake.released.set()
+    assert await asyncio.to_thread(shop.fake.acted.wait, 20)
+    await shop.deliver()
+    assert (charged(shop), payments(shop), len(shop.fake.requests(CHARGE))) == ([2000], 1, 1)
+    assert ([order["status"] for order in shop.orders()], shop.books) == (["paid"], [])
+
+
 @pytest.mark.parametrize("fault", ["cut after", "error before"])
 async def test_the_client_itself_tries_again_with_the_same_key(fault: Any, shop: Shop) -> None:
     await ready(shop)

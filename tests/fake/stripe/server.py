@@ -21,7 +21,7 @@ from tests.fake.stripe.form import read_form
 from tests.fake.stripe.objects import CURRENCIES, LEAST_MINOR, Books, Object, Refused, checked, invalid, shown
 from tests.fake.stripe.typed import WrongType, check_params
 
-FaultKind = Literal["error before", "error after", "cut before", "cut after", "hang after", "limit"]
+FaultKind = Literal["error before", "error after", "cut before", "cut after", "hang before", "hang after", "limit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,9 @@ class FakeStripe:
     released: threading.Event = field(default_factory=threading.Event)
     """Ends requests that hang."""
     hanging: threading.Event = field(default_factory=threading.Event)
-    """Set once a request hangs, after it has done what it was for."""
+    """Set once a request hangs."""
+    acted: threading.Event = field(default_factory=threading.Event)
+    """Set once a request that hung before it did anything has done it."""
     _kept: dict[str, Kept] = field(default_factory=dict[str, Kept], init=False)
     _busy: set[str] = field(default_factory=set[str], init=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False)
@@ -250,19 +252,26 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "limit":
             self._send(429, {"error": {"type": "invalid_request_error", "code": "rate_limit", "message": "Slow down."}})
             return
+        if fault == "hang before":
+            self._hang()
         try:
             self._check_head(method)
             status, content = self.stripe.answer(method, path, read_form(form), key)
         except Refused as refused:
             status, content = refused.status, refused.content
         if fault == "hang after":
-            self.stripe.hanging.set()
-            self.stripe.released.wait(10)
-        if fault in ("cut after", "hang after"):
+            self._hang()
+        if fault == "hang before":
+            self.stripe.acted.set()
+        if fault in ("cut after", "hang before", "hang after"):
             return
         if fault == "error after":
             status, content = 500, self.stripe.spoil(key)
         self._send(status, content)
+
+    def _hang(self) -> None:
+        self.stripe.hanging.set()
+        self.stripe.released.wait(10)
 
     def _check_head(self, method: str) -> None:
         given = self.headers.get("authorization", "")
