@@ -1,18 +1,10 @@
-"""Refunds and disputes: what is left is taken, the rest is owed, and the order of events does not matter."""
-
-import asyncio
-import random
-import tempfile
-from pathlib import Path
+"""Refunds and disputes: what is left is taken, the rest is owed."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from modelport.ledger.payments import PaymentMismatch
-from tests.checkout.shop import ACCOUNT, USD, Shop, of_type, open_shop
+from tests.checkout.shop import USD, Shop, of_type
 from tests.fake.stripe import Event, Fault
-from tests.twins.worlds import DATABASES
 
 CENT = USD // 100
 
@@ -158,73 +150,10 @@ async def test_money_that_goes_back_is_not_charged_again_by_itself(way: str, sho
     assert (again["is_enabled"], again["last_error"]) == (True, None)
 
 
-HISTORY = st.lists(
-    st.tuples(
-        st.sampled_from(["pay", "later", "lapse", "save"]),
-        st.integers(5, 40),
-        st.lists(st.sampled_from(["refund", "dispute lost", "dispute won"]), max_size=3),
-    ),
-    min_size=1,
-    max_size=4,
-)
-
-
-def live(shop: Shop, history: list[tuple[str, int, list[str]]]) -> int:
-    """Play a history at Stripe; returns what it leaves the account, in cents."""
-    books, left = shop.fake.books, 0
-    for number, (what, dollars, after) in enumerate(history):
-        begun = shop.desk._begin(ACCOUNT, dollars * USD, "https://a.example", "https://a.example", what == "save")
-        session_id = shop.order(begun.order_id)["session_id"]
-        if what == "lapse":
-            books.lapse(session_id)
-            continue
-        payment = books.pay(session_id, is_later=what == "later")
-        if what == "later":
-            books.arrive(session_id, is_paid=number % 2 == 0)
-            if number % 2:
-                continue
-        left += dollars * 100
-        for step in after:
-            if step == "refund" and books.charge_of(payment["id"])["amount_refunded"] == 0:
-                books.refund(payment["id"], 100)
-                books.refund(payment["id"], 150)
-                left -= 250
-            elif step != "refund":
-                books.close(books.dispute(payment["id"], 200), is_won=step == "dispute won")
-                left -= 200 if step == "dispute lost" else 0
-    return left
-
-
 async def take_in(shop: Shop, events: list[Event]) -> None:
     for event in events:
         header = shop.fake.signed(event)["stripe-signature"].encode()
         await shop.desk.receive(event.body, header)
-
-
-async def replay(kind: str, history: list[tuple[str, int, list[str]]], seed: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        async with open_shop(kind, Path(folder), served=False) as shop:
-            left = live(shop, history)
-            events = shop.fake.books.events * 2
-            random.Random(seed).shuffle(events)
-            await take_in(shop, events)
-            assert shop.balance - shop.owed == left * CENT
-            assert min(shop.balance, shop.owed) == 0
-            assert shop.books == []
-            payments = {order["payment_id"] for order in shop.orders("checkout") if order["status"] == "paid"}
-            assert payments == {charge["payment_intent"] for charge in shop.fake.books.charges}
-            assert len(shop.entries("PAYMENT")) == len(payments)
-            assert all(order["status"] != "open" for order in shop.orders("checkout"))
-
-
-@pytest.mark.parametrize("kind", DATABASES)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(history=HISTORY, seed=st.integers(0, 2**32))
-def test_the_books_end_the_same_whatever_comes_twice_and_in_whatever_order(
-    kind: str, history: list[tuple[str, int, list[str]]], seed: int
-) -> None:
-    with asyncio.Runner() as runner:
-        runner.run(replay(kind, history, seed))
 
 
 async def test_a_mismatch_is_an_exception_of_its_own_for_the_desk(shop: Shop) -> None:

@@ -83,7 +83,7 @@ def save_card(folder: Path) -> None:
         store = StoredPayments(database)
         store.keep_customer(3, "cus_1")
         store.begin("o" * 21, 3, Credits(10_000_000))
-        store.settle(CardSaved("o" * 21, "cus_1", "pm_1"))
+        store.settle(CardSaved("o" * 21, "cus_1", "pm_1", 0))
 
 
 def test_automatic_top_ups_are_set_shown_and_ended(folder: Path) -> None:

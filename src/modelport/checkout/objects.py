@@ -6,6 +6,7 @@ https://docs.stripe.com/api/checkout/sessions/object, /api/payment_intents/objec
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Literal
 
 import msgspec
@@ -102,6 +103,7 @@ class _Data(Struct):
 class _Event(Struct):
     id: str
     type: str
+    created: int
     data: _Data
 
 
@@ -191,7 +193,7 @@ def _intent(body: bytes) -> Fact | None:
         return auto_outcome(intent, order_id)
     is_saved = intent.status == "succeeded" and intent.setup_future_usage == "off_session"
     if is_saved and intent.customer and intent.payment_method:
-        return CardSaved(order_id, intent.customer, intent.payment_method)
+        return CardSaved(order_id, intent.customer, intent.payment_method, saved_at_ms=0)
     return None
 
 
@@ -234,7 +236,10 @@ def read_event(body: bytes) -> PaymentEvent:
     if read is None:
         return PaymentEvent(event.id, event.type, None)
     try:
-        return PaymentEvent(event.id, event.type, read(bytes(event.data.object)))
+        fact = read(bytes(event.data.object))
+        if isinstance(fact, CardSaved):
+            fact = replace(fact, saved_at_ms=event.created * 1000)
+        return PaymentEvent(event.id, event.type, fact)
     except msgspec.DecodeError as error:
         return PaymentEvent(event.id, event.type, None, f"it cannot be read: {error}")
     except Contradictory as error:

@@ -66,6 +66,8 @@ class CardSaved:
     order_id: str
     customer_id: str
     method_id: str
+    saved_at_ms: int
+    """By the provider's clock: of several the last one counts, whichever we hear of first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Carries out what a payment provider told of an order, in the caller's transaction and under the order's lock.
 
-What counts is the state of the order: a paid one is never paid again and never becomes unpaid, refunds only grow, and
-each dispute takes once and gives back once. So events may come twice and in any order.
+What counts is the state of the order: a paid one is never paid again and never becomes unpaid, refunds only grow, each
+dispute takes once and gives back once, and the card that was saved last stays. So events may come twice and in any
+order.
 """
 
 from typing import Any
@@ -73,7 +74,7 @@ def carry_out(connection: Connection, fact: Fact, now_ms: int) -> Recorded:
     if order is None:
         return Recorded("ignored", f"there is no order {fact.order_id}")
     if isinstance(fact, CardSaved):
-        return _save_card(connection, order, fact, now_ms)
+        return _save_card(connection, order, fact)
     return _pay(connection, order, fact, now_ms) if isinstance(fact, Paid) else _fail(connection, order, fact, now_ms)
 
 
@@ -131,14 +132,22 @@ def _fail(connection: Connection, order: Order, fact: NotPaid, now_ms: int) -> R
     return Recorded("done", f"the order {order.id} {fact.status}: {reason}")
 
 
-def _save_card(connection: Connection, order: Order, fact: CardSaved, now_ms: int) -> Recorded:
-    known = update(payment_customers).where(
-        payment_customers.c.account_id == order.account_id, payment_customers.c.customer_id == fact.customer_id
-    )
-    saved = connection.execute(known.values(payment_method_id=fact.method_id, updated_at_ms=now_ms))
-    if saved.rowcount != 1:
+def _save_card(connection: Connection, order: Order, fact: CardSaved) -> Recorded:
+    mine = payment_customers.c.account_id == order.account_id
+    columns = payment_customers.c["customer_id", "payment_method_id", "updated_at_ms"]
+    known = connection.execute(select(*columns).where(mine).with_for_update()).first()
+    if known is None or known.customer_id != fact.customer_id:
         return Recorded("mismatch", f"{fact.customer_id} is not the customer of the order {order.id}")
+    if known.payment_method_id is not None and _age(known) > (fact.saved_at_ms, fact.method_id):
+        return Recorded("done", f"a card that was saved after that of the order {order.id} is known already")
+    saved = {"payment_method_id": fact.method_id, "updated_at_ms": fact.saved_at_ms}
+    connection.execute(update(payment_customers).where(mine).values(**saved))
     return Recorded("done", f"saved the card of the order {order.id}")
+
+
+def _age(saved: Row[Any]) -> tuple[int, str]:
+    """When a card was saved; of two in the same second the names decide, so that it is always the same one."""
+    return saved.updated_at_ms, saved.payment_method_id
 
 
 def _refund(connection: Connection, order: Order, fact: Refunded, now_ms: int) -> Recorded:
@@ -166,8 +175,8 @@ def _dispute(connection: Connection, order: Order, fact: Disputed, now_ms: int) 
     if not note_once(connection, mark, "dispute", f"done: {amount} of the order {order.id}", now_ms):
         return Recorded("done", f"{mark} was known already", is_new=False)
     has_opposite = connection.scalar(select(payment_events.c.id).where(payment_events.c.id == opposite)) is not None
-    if not fact.is_reinstated and not has_opposite:
-        _take(connection, order, amount, fact.dispute_id, now_ms)
+    if not fact.is_reinstated:
+        _take(connection, order, 0 if has_opposite else amount, fact.dispute_id, now_ms)
     if fact.is_reinstated and has_opposite:
         given = Credits(amount * CREDITS_PER_CENT)
         top_up(connection, order.account_id, given, "ADJUSTMENT", fact.dispute_id, now_ms)

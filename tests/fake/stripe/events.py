@@ -43,7 +43,7 @@ def signature(body: bytes, secret: str, at_s: int | None = None) -> str:
     return f"t={at_s},v1={signed}"
 
 
-def make_event(event_id: str, kind: str, about: dict[str, Any], version: str) -> Event:
+def make_event(event_id: str, kind: str, about: dict[str, Any], version: str, at_s: int) -> Event:
     """Make an event about an object."""
     import stripe
 
@@ -51,7 +51,7 @@ def make_event(event_id: str, kind: str, about: dict[str, Any], version: str) ->
         "id": event_id,
         "object": "event",
         "api_version": version,
-        "created": int(time.time()),
+        "created": at_s,
         "data": {"object": about},
         "livemode": False,
         "pending_webhooks": 1,

@@ -64,7 +64,8 @@ class Books:
 
     def tell(self, kind: str, about: Object) -> Event:
         """Note an event with the object as it is now."""
-        event = make_event(self.new("evt"), kind, dict(checked(about)), stripe.api_version or "2026-10-28.endive")
+        version = stripe.api_version or "2026-10-28.endive"
+        event = make_event(self.new("evt"), kind, dict(checked(about)), version, self.now_s())
         self.events.append(event)
         return event
 
