@@ -113,10 +113,19 @@ class Shop:
 
     def another_desk(self, **changed: Any) -> PaymentDesk:
         """Open the desk of another process, or of the next start."""
+        return self._desk_over(self.store, changed)
+
+    def another_process(self) -> PaymentDesk:
+        """Open a desk that shares nothing with the first one but the database."""
+        database = Database(self.database.url, clock=self.clock)
+        self.stack.callback(database.close)
+        return self._desk_over(StoredPayments(database), {})
+
+    def _desk_over(self, store: StoredPayments, changed: dict[str, Any]) -> PaymentDesk:
         chosen: dict[str, Any] = {"secret_key": Secret(self.fake.secret_key), "retries": 0, "read_s": 1.0, **changed}
         provider = StripeProvider(webhook_secret=Secret(self.fake.webhook_secret), base_url=self.fake.url, **chosen)
         self.stack.callback(provider.close)
-        return PaymentDesk(provider, self.store, BOUNDS, self.clock, IdSource())
+        return PaymentDesk(provider, store, BOUNDS, self.clock, IdSource())
 
     def order(self, order_id: str) -> dict[str, Any]:
         with self.database.read() as connection:

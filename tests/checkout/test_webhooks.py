@@ -178,6 +178,36 @@ async def test_a_hundred_deliveries_at_once_pay_once(shop: Shop) -> None:
     assert (shop.balance, shop.books) == (10 * USD, [])
 
 
+async def test_a_hundred_deliveries_at_once_to_two_processes_pay_once_and_go_back_once(shop: Shop) -> None:
+    _, session_id = await shop.checkout(10)
+    payment = shop.fake.books.pay(session_id)
+    shop.fake.books.refund(payment["id"], 300)
+    shop.fake.books.dispute(payment["id"], 200)
+    desks = [shop.desk, shop.another_process()]
+    for kind in ("checkout.session.completed", "charge.refunded", "charge.dispute.funds_withdrawn"):
+        event = of_type(shop.fake.books.events, kind)
+        header = shop.fake.signed(event)["stripe-signature"].encode()
+        await asyncio.gather(*(desks[number % 2].receive(event.body, header) for number in range(100)))
+    assert shop.entries("PAYMENT") == [(10 * USD, payment["id"])]
+    assert sorted(amount for amount, _ in shop.entries("ADJUSTMENT")) == [-3 * USD, -2 * USD]
+    assert (shop.balance, shop.owed, shop.books) == (5 * USD, 0, [])
+
+
+async def test_two_processes_that_hear_of_different_things_at_once_do_each_once(shop: Shop) -> None:
+    """Refund and dispute come before their payment: both processes ask Stripe, and one of them credits it."""
+    _, session_id = await shop.checkout(10)
+    payment = shop.fake.books.pay(session_id)
+    shop.fake.books.refund(payment["id"], 300)
+    shop.fake.books.dispute(payment["id"], 200)
+    desks, work = [shop.desk, shop.another_process()], []
+    for number, event in enumerate(reversed(shop.fake.books.events * 4)):
+        header = shop.fake.signed(event)["stripe-signature"].encode()
+        work.append(desks[number % 2].receive(event.body, header))
+    await asyncio.gather(*work)
+    assert shop.entries("PAYMENT") == [(10 * USD, payment["id"])]
+    assert (shop.balance, shop.owed, shop.books) == (5 * USD, 0, [])
+
+
 async def test_money_that_takes_a_while_is_credited_when_it_is_there(shop: Shop) -> None:
     first_id, first = await shop.checkout(10)
     second_id, second = await shop.checkout(20)
