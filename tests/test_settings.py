@@ -47,6 +47,7 @@ def test_proxies_are_taken_from_the_usual_variables(tmp_path: Path) -> None:
         ({"MODELPORT_PORT": "70000"}, "'port' (MODELPORT_PORT)"),
         ({"MODELPORT_STORAGE_DURABILITY": "never"}, "'storage.durability' (MODELPORT_STORAGE_DURABILITY)"),
         ({"MODELPORT_CONFIG": "/nonexistent/file.toml"}, "MODELPORT_CONFIG"),
+        ({"MODELPORT_STRIPE_LEAST_USD": "1e999999"}, "'stripe.least_usd' (MODELPORT_STRIPE_LEAST_USD)"),
     ],
 )
 def test_a_setting_that_cannot_be_read_is_named(environment: dict[str, str], told: str, tmp_path: Path) -> None:

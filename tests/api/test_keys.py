@@ -107,6 +107,15 @@ async def test_malformed_bodies_are_bad_requests(body: bytes) -> None:
     assert answer.json()["message"].startswith("Body validation error\n")
 
 
+@pytest.mark.parametrize("threshold", ["1e99999999999999999999", "1e-99999999999999999999"])
+async def test_a_threshold_beyond_all_measure_is_refused_by_name(threshold: str) -> None:
+    site = Site()
+    body = f'{{"limit": {{"retention": "day", "threshold": {threshold}}}}}'
+    async with site.running() as client:
+        answer = await client.post(KEYS, content=body, headers=bearer(site.management))
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "limit.threshold")
+
+
 @pytest.mark.parametrize("threshold", ["0.1", "0.0000005", "123456.7890125", "1e2", "1000000000"])
 async def test_a_threshold_is_kept_exactly(threshold: str) -> None:
     site = Site()

@@ -96,6 +96,14 @@ async def test_a_pause_and_its_reason_are_shown() -> None:
         ({"is_enabled": True, "threshold": 5, "amount": 4}, "'amount': Expected from 5 to 2000 USD, received 4"),
         ({"is_enabled": True, "threshold": 50, "amount": 20}, "'amount': Expected at least the threshold, 50 USD"),
         ({"is_enabled": False, "threshold": 0}, "'threshold': Expected a balance above 0, received 0"),
+        ({"is_enabled": True, "threshold": -5, "amount": 20}, "'threshold': Expected number of USD, received -5"),
+        ({"is_enabled": True, "threshold": "5", "amount": 20}, "'threshold': Expected number of USD, received \"5\""),
+        ({"is_enabled": True, "threshold": 5, "amount": None}, "'amount': Expected number of USD, received null"),
+        ({"is_enabled": True, "threshold": 5, "amount": 20.005}, "'amount': Expected whole cents, received 20.005"),
+        ({"is_enabled": True, "threshold": 5.00000001, "amount": 20}, "'threshold': 5.00000001 USD is not a whole"),
+        ({"is_enabled": True, "threshold": 5, "amount": 2001}, "'amount': Expected from 5 to 2000 USD, received 2001"),
+        ({"is_enabled": 1, "threshold": 5, "amount": 20}, "'is_enabled': Expected boolean, received integer"),
+        ({"is_enabled": True, "threshold": 5, "amount": 20, "card": "x"}, "'card': Unknown field"),
         ({"threshold": 5, "amount": 20}, "'is_enabled': Required"),
         ({"is_enabled": True, "threshold": 5, "amount": 20}, "no card is saved for this account: pay once with POST"),
     ],
@@ -106,6 +114,27 @@ async def test_settings_that_cannot_be_are_refused_by_name(body: dict[str, Any],
         answer = await client.put("/v1/billing/auto-top-up", json=body, headers=bearer(site.management))
     assert answer.status_code == 400
     assert fault in answer.json()["message"]
+
+
+@pytest.mark.parametrize("number", ["1e99999999999999999999", "1e-99999999999999999999", "1e-999999"])
+async def test_numbers_beyond_all_measure_are_refused_by_name(number: str) -> None:
+    site = Site()
+    body = f'{{"is_enabled": true, "threshold": {number}, "amount": 20}}'
+    async with site.running() as client:
+        answer = await client.put("/v1/billing/auto-top-up", content=body, headers=bearer(site.management))
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "threshold")
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+async def test_only_a_management_key_sees_or_changes_when_a_card_is_charged(method: str) -> None:
+    payments = TwinPayments(has_card=True)
+    site = Site(payments=payments)
+    body = {"is_enabled": True, "threshold": 5, "amount": 20}
+    async with site.running() as client:
+        for headers, status in (({}, 401), (bearer("sk-wrong"), 401), (bearer(site.regular), 403)):
+            answer = await client.request(method, "/v1/billing/auto-top-up", json=body, headers=headers)
+            assert answer.status_code == status
+    assert payments.settings.is_enabled is False
 
 
 async def test_a_webhook_is_let_in_by_its_signature_alone_and_reaches_us_byte_by_byte() -> None:

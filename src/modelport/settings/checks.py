@@ -3,7 +3,7 @@
 import re
 import ssl
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ def _amount(value: str) -> str | None:
         amount = Decimal(value)
         is_fine = 0 <= amount <= CREDIT_MAX_USD
         from_usd(amount)
-    except (InvalidOperation, ValueError):
+    except (ArithmeticError, ValueError):
         is_fine = False
     return None if is_fine else f"an amount in US dollars such as 5 or 0.25, at most {CREDIT_MAX_USD}"
 

@@ -1,8 +1,9 @@
 """Bodies of the key routes: closed structures, and their way to what the store keeps."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TypeVar, get_args
 
 import msgspec
@@ -163,9 +164,9 @@ def _number(text: bytes) -> Decimal:
     """Read a JSON number exactly, without ever making it a float."""
     text = text.strip()
     if text[:1] and text[0] in _NUMBER_STARTS and len(text) <= _NUMBER_MAX_BYTES:
-        number = Decimal(text.decode())
-        if 0 < number <= THRESHOLD_MAX_USD:
-            return number
+        with suppress(InvalidOperation):  # an exponent beyond all that can be computed with
+            if 0 < (number := Decimal(text.decode())) <= THRESHOLD_MAX_USD:
+                return number
     excerpt = text[:_EXCERPT].decode(errors="replace")
     raise InvalidBody(
         (f"'limit.threshold': Expected number of USD above 0 and at most {THRESHOLD_MAX_USD}, received {excerpt}",),

@@ -1,7 +1,7 @@
 """Paying: a checkout, the settings of automatic top-ups, and the webhook by which we are told of money."""
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -135,10 +135,11 @@ def _credits(text: bytes, field: str) -> Credits:
     """Read a JSON number of dollars exactly, without ever making it a float."""
     text = text.strip()
     if text[:1] and text[0] in _NUMBER_STARTS and len(text) <= _NUMBER_MAX_BYTES:
-        number = Decimal(text.decode())
         try:
-            if 0 <= number <= _USD_MAX:
+            if 0 <= (number := Decimal(text.decode())) <= _USD_MAX:
                 return from_usd(number)
+        except InvalidOperation:
+            pass  # its exponent is beyond all that can be computed with
         except ValueError as error:
             raise _invalid(field, str(error)) from None
     raise _invalid(field, f"Expected number of USD, received {text[:_EXCERPT].decode(errors='replace')}")
