@@ -15,7 +15,7 @@ from modelport.settings import Settings
 from modelport.settings.sections import Stripe
 from modelport.storage.moves import balance_of
 from modelport.storage.promos import grant_promo
-from tests.twins.worlds import opened
+from tests.twins.worlds import DATABASES, opened
 
 DOCS = Path(__file__).parents[2] / "docs" / "payments.md"
 KEY, HOOK = Secret("sk_test_1"), Secret("whsec_1")
@@ -70,12 +70,13 @@ class Sweeper:
             raise RuntimeError("a mistake of ours")
 
 
+@pytest.mark.parametrize("kind", DATABASES)
 async def test_one_process_sweeps_and_goes_on_after_a_failure_and_another_follows_it(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     first: Any = Sweeper()
     second: Any = Sweeper()
-    with opened("sqlite", tmp_path) as database:
+    with opened(kind, tmp_path) as database:
         async with asyncio.timeout(20), money_duties(database, "first", first):
             await first.swept.wait()
             async with money_duties(database, "second", second):
@@ -87,8 +88,9 @@ async def test_one_process_sweeps_and_goes_on_after_a_failure_and_another_follow
     assert "the duty 'top-ups' failed unexpectedly" in caplog.text
 
 
-async def test_promotions_expire_beside_a_gateway_that_takes_no_payments(tmp_path: Path) -> None:
-    with opened("sqlite", tmp_path, "dev") as database:
+@pytest.mark.parametrize("kind", DATABASES)
+async def test_promotions_expire_beside_a_gateway_that_takes_no_payments(kind: str, tmp_path: Path) -> None:
+    with opened(kind, tmp_path, "dev") as database:
         now = database.now_ms()
         with database.write() as connection:
             grant_promo(connection, 3, Credits(5), now - 2, now - 1, None)

@@ -8,7 +8,7 @@ from pathlib import Path
 from modelport.core.credits import Credits
 from modelport.core.ids import IdSource
 from modelport.ledger.book import Book
-from modelport.storage.database import Database, sqlite_url
+from modelport.storage.database import Database
 from modelport.storage.folder import locked_folder
 from modelport.storage.ledger import Ledger, reclaim_all
 from modelport.storage.writer import Writer
@@ -37,12 +37,11 @@ async def spend(database: Database, accounts: list[int]) -> None:
 
 
 def main() -> None:
-    """Spend what is in the folder named by the first argument."""
-    folder = Path(sys.argv[1])
-    with locked_folder(folder):
-        database = Database(sqlite_url(folder))
+    """Spend what is in the database named by the second argument, alone with the folder named by the first."""
+    with locked_folder(Path(sys.argv[1])):
+        database = Database(sys.argv[2])
         reclaim_all(database)
-        asyncio.run(spend(database, [int(account_id) for account_id in sys.argv[2:]]))
+        asyncio.run(spend(database, [int(account_id) for account_id in sys.argv[3:]]))
 
 
 main()

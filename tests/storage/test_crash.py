@@ -16,15 +16,14 @@ from modelport.storage.folder import locked_folder
 from modelport.storage.ledger import Ledger, reclaim_all
 from modelport.storage.moves import balance_of
 from modelport.storage.writer import Writer
-from tests.twins.database import fresh_database
-from tests.twins.worlds import call
+from tests.twins.worlds import DATABASES, call, opened
 
 GIVEN = Credits(100_000_000)
 
 
-def spend_and_die(folder: Path, accounts: list[int], lines: int) -> dict[str, int]:
+def spend_and_die(folder: Path, url: str, accounts: list[int], lines: int) -> dict[str, int]:
     """Start the spender, kill it after so many settled calls, and return what it said was charged."""
-    command = [sys.executable, "-m", "tests.storage.spender", str(folder), *map(str, accounts)]
+    command = [sys.executable, "-m", "tests.storage.spender", str(folder), url, *map(str, accounts)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         told = [process.stdout.readline() for _ in range(lines)]
@@ -60,24 +59,26 @@ async def spend_the_rest(database: Database, account_id: int) -> None:
         assert balance_of(connection, account_id) == 0
 
 
-async def kill(folder: Path, times: int) -> None:
-    database = fresh_database(folder)
+async def kill(database: Database, folder: Path, times: int) -> None:
     accounts = [Accounts(database).create(name, "", GIVEN, 0).id for name in ("ann", "bob", "cem")]
     told: dict[str, int] = {}
     for _ in range(times):
-        told |= spend_and_die(folder, accounts, random.randint(1, 1500))
+        told |= spend_and_die(folder, database.url, accounts, random.randint(1, 1500))
         with locked_folder(folder):
             check_after_death(database, accounts, told)
     for account_id in accounts:
         await spend_the_rest(database, account_id)
     assert check_books(database) == []
-    database.close()
 
 
-async def test_a_killed_process_leaves_balanced_books_and_no_stuck_money(tmp_path: Path) -> None:
-    await kill(tmp_path, 2)
+@pytest.mark.parametrize("kind", DATABASES)
+async def test_a_killed_process_leaves_balanced_books_and_no_stuck_money(kind: str, tmp_path: Path) -> None:
+    with opened(kind, tmp_path) as database:
+        await kill(database, tmp_path, 2)
 
 
 @pytest.mark.long
-async def test_twenty_kills_leave_balanced_books_and_no_stuck_money(tmp_path: Path) -> None:
-    await kill(tmp_path, 20)
+@pytest.mark.parametrize("kind", DATABASES)
+async def test_twenty_kills_leave_balanced_books_and_no_stuck_money(kind: str, tmp_path: Path) -> None:
+    with opened(kind, tmp_path) as database:
+        await kill(database, tmp_path, 20)

@@ -35,9 +35,10 @@ async def test_windows_that_follow_each_other_close_and_open_with_the_same_and_l
         assert len(whole) == sum(total.entries for one in found for total in one.totals)
 
 
-async def test_a_long_list_is_read_in_pages_without_gap_or_repetition(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", DATABASES)
+async def test_a_long_list_is_read_in_pages_without_gap_or_repetition(kind: str, tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
-        bank = await open_bank("sqlite", tmp_path, stack)
+        bank = await open_bank(kind, tmp_path, stack)
         for number in range(1, 2102):
             bank.pay(number)
             if number % 700 == 0:
