@@ -2,8 +2,9 @@
 
 import json
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from click.testing import CliRunner, Result
@@ -11,7 +12,9 @@ from click.testing import CliRunner, Result
 from modelport.cli import main
 from modelport.core.credits import Credits
 from modelport.ledger.payments import CardSaved
+from modelport.ledger.records import WORLD_ACCOUNT, EntryKind
 from modelport.storage.database import Database, sqlite_url
+from modelport.storage.moves import enter
 from modelport.storage.payments import StoredPayments
 
 
@@ -110,7 +113,10 @@ def test_automatic_top_ups_are_set_shown_and_ended(folder: Path) -> None:
     [
         (["--threshold", "5", "--amount", "4"], "--amount: Expected from 5 to 2000 USD"),
         (["--threshold", "50", "--amount", "20"], "--amount: Expected at least the threshold, 50 USD"),
-        (["--amount", "20"], "--threshold: Expected a balance above 0"),
+        (["--amount", "20"], "--threshold: it was never set; give it too"),
+        (["--threshold", "5"], "--amount: it was never set; give it too"),
+        (["--threshold", "-5", "--amount", "20"], "'--threshold': '-5' is negative: give an amount above 0"),
+        (["--threshold", "5", "--amount", "20.001"], "--amount: Expected whole cents"),
         (["--off", "--amount", "20"], "--off takes neither"),
     ],
 )
@@ -140,7 +146,7 @@ def test_a_statement_adds_up(folder: Path) -> None:
         "0.5000000",
     ]
     text = run(folder, "credits", "statement", "alice", "--list").stdout
-    assert "ADJUSTMENT              -0.5000000  oops" in text
+    assert "ADJUSTMENT              -0.5000000 USD  oops" in text
     assert text.splitlines()[-1].endswith("closing balance          7.5000000 USD")
 
 
@@ -153,4 +159,52 @@ def test_a_statement_of_a_time_before_is_empty_and_one_after_opens_with_all(fold
 
 
 def test_a_statement_that_ends_before_it_begins_is_a_usage_error(folder: Path) -> None:
-    assert run(folder, "credits", "statement", "alice", "--from", "2091-01-01").exit_code == 2
+    refused = run(folder, "credits", "statement", "alice", "--from", "2026-02-01", "--to", "2026-01-01")
+    assert (refused.exit_code, "--to: 2026-01-01T00:00:00.000Z is not after 2026-02-01" in refused.stderr) == (2, True)
+    refused = run(folder, "credits", "statement", "alice", "--from", "2091-01-01")
+    assert (refused.exit_code, "--from: 2091-01-01T00:00:00.000Z is still to come" in refused.stderr) == (2, True)
+
+
+def dollars(line: str) -> Decimal:
+    return Decimal(line.partition(" USD")[0].split()[-1])
+
+
+def test_a_statement_names_every_kind_of_entry_in_columns_and_adds_up(folder: Path) -> None:
+    with closing(Database(sqlite_url(folder))) as database, database.write() as connection:
+        for number, kind in enumerate(get_args(EntryKind)):
+            enter(connection, WORLD_ACCOUNT, 3, 1_000_001 + number, kind, "in", 1_790_000_000_000 + number)
+            enter(connection, 3, WORLD_ACCOUNT, 500_000 + number, kind, None, 1_790_000_000_000 + number)
+    entries, _, summary = run(folder, "credits", "statement", "alice", "--list").stdout.partition("\n\n")
+    listed, (opening, *totals, end) = entries.splitlines(), summary.splitlines()
+    assert sorted(line.split()[1] for line in listed) == sorted([*get_args(EntryKind) * 2, "INIT"])
+    assert sorted(line.split()[2] for line in totals) == sorted(get_args(EntryKind) * 2)
+    assert sum(map(dollars, listed)) == sum(map(dollars, totals)) == dollars(end) - dollars(opening)
+    columns = {line.index(" USD") for line in (*listed, opening, *totals, end)}
+    assert len(columns) == 1, "amounts stand below each other"
+    assert all(line == line.rstrip() for line in listed)
+
+
+@pytest.mark.parametrize(
+    ("amount", "fault"),
+    [
+        ("-5", "'-5' is negative: give an amount above 0"),
+        ("five", "'five' is not an amount in US dollars, such as 5 or 0.25"),
+        ("1.00000001", "is not a whole number of credits: use a multiple of 0.0000005 USD"),
+        ("0", "the amount is 0: give more than that"),
+        ("1000000000.5", "is more than 1000000000 US dollars"),
+    ],
+)
+def test_an_amount_that_cannot_be_given_is_named_with_what_to_give(amount: str, fault: str, folder: Path) -> None:
+    refused = run(folder, "credits", "grant", "alice", amount)
+    assert (refused.exit_code, "Invalid value for 'USD'" in refused.stderr, fault in refused.stderr) == (2, True, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["grant", "bob", "1"], ["adjust", "bob", "1", "--reason", "x"], ["expire", "bob"], ["statement", "bob"],
+     ["show", "bob"], ["auto-top-up", "bob"]],
+)  # fmt: skip
+def test_an_account_that_is_unknown_is_named_with_where_to_look(arguments: list[str], folder: Path) -> None:
+    refused = run(folder, "credits", *arguments)
+    assert refused.exit_code == 1
+    assert refused.stderr == "Error: no account named 'bob': see `modelport accounts list`\n"

@@ -37,7 +37,7 @@ class Usd(click.ParamType[Credits]):
         if not amount_usd.is_finite():
             self.fail(f"'{value}' is not an amount in US dollars, such as 5 or 0.25", param, ctx)
         if amount_usd < 0 and not self.is_signed:
-            self.fail(f"'{value}' is negative: credit is only added", param, ctx)
+            self.fail(f"'{value}' is negative: give an amount above 0", param, ctx)
         if not -CREDIT_MAX_USD <= amount_usd <= CREDIT_MAX_USD:
             self.fail(f"'{value}' is more than {CREDIT_MAX_USD} US dollars", param, ctx)
         if (self.is_positive or self.is_signed) and not amount_usd:

@@ -159,6 +159,8 @@ def auto_top_up(
             now = store.set_auto_top_up(account.id, False, now.threshold, now.amount)
         elif threshold is not None or amount is not None:
             below, by = threshold or now.threshold, amount or now.amount
+            if not (below and by):
+                raise click.UsageError(f"--{'amount' if below else 'threshold'}: it was never set; give it too")
             if (found := auto_top_up_fault(below, by, bounds_of(settings))) is not None:
                 raise click.UsageError(f"--{found[0]}: {found[1]}")
             now = store.set_auto_top_up(account.id, True, below, by)
@@ -208,6 +210,8 @@ def statement_(
     with office(settings) as desk:
         account = desk.accounts.by_name(name)
         end_ms = desk.now_ms() + 1 if before_ms is None else before_ms
+        if before_ms is None and end_ms <= since_ms:
+            raise click.UsageError(f"--from: {iso_ms(since_ms)} is still to come; name a moment that is over")
         if end_ms <= since_ms:
             raise click.UsageError(f"--to: {iso_ms(end_ms)} is not after {iso_ms(since_ms)}, the moment of --from")
         found = statement(desk.database, account.id, since_ms, end_ms)
@@ -218,6 +222,8 @@ def statement_(
             return
         for line in listed:
             click.echo(_line_text(line))
+    if is_listing and found.totals:
+        click.echo()
     _print_statement(found)
 
 
@@ -254,7 +260,8 @@ def _signed(direction: str, amount: int) -> str:
 
 def _line_text(line: Line) -> str:
     about = "  ".join(filter(None, (line.model, line.reference_id)))
-    return f"{iso_ms(line.created_at_ms)}  {line.kind:<15} {_signed(line.direction, line.credits):>18}  {about}"
+    moved = f"{line.kind:<15} {_signed(line.direction, line.credits):>18} USD"
+    return f"{iso_ms(line.created_at_ms)}  {moved}  {about}".rstrip()
 
 
 def _print_statement(found: Statement) -> None:

@@ -13,7 +13,7 @@ def from_usd(amount_usd: Decimal) -> Credits:
     """Convert dollars to credits; raises `ValueError` when the amount is not a whole number of credits."""
     amount_credits = amount_usd * CREDITS_PER_USD
     if not amount_credits.is_finite() or amount_credits != amount_credits.to_integral_value():
-        raise ValueError(f"{amount_usd} USD is not a whole number of credits (one credit is 0.0000005 USD)")
+        raise ValueError(f"{amount_usd} USD is not a whole number of credits: use a multiple of 0.0000005 USD")
     return Credits(int(amount_credits))
 
 
