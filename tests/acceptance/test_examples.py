@@ -4,6 +4,7 @@ An example is run when it is Python that calls the address of the guides, or she
 commands of Modelport; those of one guide run in their order, on a gateway of their own.
 """
 
+import json
 import re
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.gateway import ROOT, Gateway, fake_provider, point_to
+from tests.acceptance.test_payments import open_till, settings_of
+from tests.fake.stripe import FakeStripe
 
 SHOWN_URL = "http://127.0.0.1:8080"
 RUN_WITHIN_S = 60.0
@@ -66,8 +69,8 @@ def test_the_quickstart_holds_examples_that_are_run() -> None:
 @pytest.mark.debian("curl")
 @pytest.mark.parametrize("guide", guides(), ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_the_examples_of_a_guide_run(guide: Path, tmp_path: Path) -> None:
-    with fake_provider() as fake:
-        gateway = Gateway(tmp_path / "data")
+    with fake_provider() as fake, FakeStripe() as stripe:
+        gateway = Gateway(tmp_path / "data", settings=settings_of(stripe))
         point_to(fake, gateway.catalogue)
         (gateway.catalogue / "stand-in.toml").write_text(STAND_IN.format(fake=fake), encoding="utf-8")
         with gateway:
@@ -77,3 +80,17 @@ def test_the_examples_of_a_guide_run(guide: Path, tmp_path: Path) -> None:
                 done = run(language, text, gateway, key)
                 assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
                 assert done.stdout, text
+
+
+@pytest.mark.debian("curl")
+def test_who_follows_the_page_on_payments_and_pays_has_the_credit(tmp_path: Path) -> None:
+    with open_till(tmp_path) as till:
+        key, told = "", ""
+        for language, text in examples(ROOT / "docs" / "payments.md"):
+            told = run(language, text, till.gateway, key).stdout
+            if "keys create" in text:
+                key = told.split()[-1]
+            if "/v1/billing/checkout" in text:
+                till.stripe.books.pay(json.loads(told)["url"].rpartition("/")[2])
+                till.tell_all()
+        assert re.search(r"PAYMENT +20\.0000000 USD  pi_", told), told

@@ -24,17 +24,22 @@ CHARGE = "POST /v1/payment_intents"
 CREATE_SESSION = "POST /v1/checkout/sessions"
 
 
+def settings_of(stripe: FakeStripe) -> dict[str, str]:
+    """The variables with which a gateway takes payments."""
+    return {
+        "MODELPORT_STRIPE_SECRET_KEY": stripe.secret_key,
+        "MODELPORT_STRIPE_WEBHOOK_SECRET": stripe.webhook_secret,
+        "MODELPORT_STRIPE_BASE_URL": stripe.url,
+    }
+
+
 class Till:
     """A gateway that takes payments, its only customer, and Stripe, which lives on when the gateway dies."""
 
     def __init__(self, folder: Path, stripe: FakeStripe, url: str | None = None) -> None:
         self.stripe = stripe
         self.url = url or sqlite_url(folder)
-        settings = {
-            "MODELPORT_STRIPE_SECRET_KEY": stripe.secret_key,
-            "MODELPORT_STRIPE_WEBHOOK_SECRET": stripe.webhook_secret,
-            "MODELPORT_STRIPE_BASE_URL": stripe.url,
-        }
+        settings = settings_of(stripe)
         if url is not None:
             settings |= {"MODELPORT_DATABASE_URL": url, "MODELPORT_SECRET": f"1:{'s' * 32}"}
         self.gateway = Gateway(folder, settings=settings)
