@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +11,13 @@ import pytest
 
 from modelport.bootstrap.payments import bounds_of, money_duties, payments
 from modelport.checkout.objects import EVENT_TYPES
-from modelport.core.credits import Credits
+from modelport.core.credits import Credits, from_usd
 from modelport.core.errors import Secret
 from modelport.settings import Settings
 from modelport.settings.sections import Stripe
 from modelport.storage.moves import balance_of
 from modelport.storage.promos import grant_promo
+from tests.fake.stripe import FakeStripe, Fault
 from tests.twins.worlds import DATABASES, opened
 
 DOCS = Path(__file__).parents[2] / "docs" / "payments.md"
@@ -54,6 +57,23 @@ def test_the_bounds_are_those_of_the_settings() -> None:
 def test_the_page_names_every_event_that_stripe_has_to_send() -> None:
     page = DOCS.read_text(encoding="utf-8")
     assert [name for name in EVENT_TYPES if f"`{name}`" not in page] == []
+
+
+async def test_customers_who_wait_for_stripe_keep_nobody_else_waiting(tmp_path: Path) -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+    with FakeStripe() as fake, opened("sqlite", tmp_path, "dev") as database:
+        key, hook = Secret(fake.secret_key), Secret(fake.webhook_secret)
+        stripe = Stripe(secret_key=key, webhook_secret=hook, base_url=fake.url)
+        with payments(Settings(stripe=stripe), database) as desk:
+            assert desk is not None
+            fake.faults.extend([Fault("POST /v1/checkout/sessions", "hang before")] * 4)
+            url = "https://a.example"
+            begun = [asyncio.create_task(desk.begin(3, from_usd(Decimal(20)), url, url, False)) for _ in range(4)]
+            assert await asyncio.to_thread(fake.hanging.wait, 30)
+            await asyncio.to_thread(database.now_ms)  # what everybody else does
+            assert not any(task.done() for task in begun)
+            fake.released.set()
+            assert len({page.order_id for page in await asyncio.gather(*begun)}) == 4
 
 
 class Sweeper:

@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from functools import partial
 from importlib.util import find_spec
+from typing import TypeVar
 
 from modelport.bootstrap.background import background
 from modelport.checkout.desk import PaymentDesk
@@ -24,6 +26,10 @@ from modelport.storage.promos import expire_all
 
 _log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
+_THREADS = 16
+"""For payments alone: each may wait for Stripe for most of a minute, and keys are looked up by the others."""
 _LEASE_S = 30.0
 _TOP_UP_S = 1.0
 _EXPIRE_S = 10.0
@@ -49,9 +55,15 @@ def payments(settings: Settings, database: Database) -> Generator[PaymentDesk | 
             "setting 'stripe.secret_key': Stripe's client is missing: pip install 'modelport[stripe]', or unset it"
         )
     provider = StripeProvider(key, webhook, settings.stripe.base_url)
+    threads = ThreadPoolExecutor(_THREADS, "payments")
+
+    async def run(work: Callable[..., T], /, *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
+
     try:
-        yield PaymentDesk(provider, StoredPayments(database), bounds_of(settings), SystemClock(), IdSource())
+        yield PaymentDesk(provider, StoredPayments(database), bounds_of(settings), SystemClock(), IdSource(), run)
     finally:
+        threads.shutdown(wait=False, cancel_futures=True)
         provider.close()
 
 

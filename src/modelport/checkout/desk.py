@@ -6,7 +6,7 @@ way into the books. So nothing is lost or done twice, wherever a process dies.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
@@ -76,6 +76,12 @@ class Provider(Protocol):
     def outcome(self, order: Order) -> Paid | NotPaid | None: ...
 
 
+class Run(Protocol):
+    """Runs what may wait for the provider, where a slow one keeps nobody else waiting."""
+
+    def __call__(self, work: Callable[..., T], /, *arguments: object) -> Awaitable[T]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class PaymentDesk:
     """Begins checkouts, takes webhooks, and keeps balances above their thresholds."""
@@ -85,12 +91,13 @@ class PaymentDesk:
     bounds: Bounds
     clock: Clock
     new_id: Callable[[], str]
+    run: Run = asyncio.to_thread
 
     async def begin(
         self, account_id: int, amount: Credits, success_url: str, cancel_url: str, is_saving: bool
     ) -> Begun:
         """Begin a checkout; raises `TooManyCheckouts`, `PaymentRefused`, `PaymentsUnavailable`, `InvalidBody`."""
-        return await asyncio.to_thread(self._begin, account_id, amount, success_url, cancel_url, is_saving)
+        return await self.run(self._begin, account_id, amount, success_url, cancel_url, is_saving)
 
     def _begin(self, account_id: int, amount: Credits, success_url: str, cancel_url: str, is_saving: bool) -> Begun:
         order = self.store.begin(self.new_id(), account_id, amount)
@@ -110,7 +117,7 @@ class PaymentDesk:
 
     async def receive(self, body: bytes, signature: bytes | None) -> None:
         """Carry a webhook out; raises `InvalidSignature`, `PaymentMismatch`, `PaymentsUnavailable`."""
-        await asyncio.to_thread(self._receive, body, signature)
+        await self.run(self._receive, body, signature)
 
     def _receive(self, body: bytes, signature: bytes | None) -> None:
         event = self.provider.read(body, signature)
@@ -142,7 +149,7 @@ class PaymentDesk:
 
         async def run(work: Callable[[Order], None], order: Order) -> None:
             async with limit:
-                await asyncio.to_thread(self._guarded, work, order)
+                await self.run(self._guarded, work, order)
 
         works = ((self._charge, begun), (self._ask_again, again), (self._close, overdue))
         await asyncio.gather(*(run(work, order) for work, orders in works for order in orders))
