@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +16,8 @@ from modelport.core.credits import Credits, from_usd
 from modelport.core.errors import Secret
 from modelport.settings import Settings
 from modelport.settings.sections import Stripe
+from modelport.storage.database import Database
+from modelport.storage.duties import take_duty
 from modelport.storage.moves import balance_of
 from modelport.storage.promos import grant_promo
 from tests.fake.stripe import FakeStripe, Fault
@@ -117,6 +120,28 @@ async def test_promotions_expire_beside_a_gateway_that_takes_no_payments(kind: s
         async with asyncio.timeout(20), money_duties(database, "first", None):
             while await asyncio.to_thread(balance, database):  # noqa: ASYNC110 - only the database tells
                 await asyncio.sleep(0.01)
+
+
+async def test_a_duty_that_is_being_taken_when_the_gateway_stops_is_free_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_taking, go_on, has_taken = threading.Event(), threading.Event(), threading.Event()
+
+    def slow(database: Database, name: str, owner: str, lease_s: float) -> bool:
+        is_taking.set()
+        go_on.wait(20)
+        took = take_duty(database, name, owner, lease_s)
+        has_taken.set()
+        return took
+
+    monkeypatch.setattr("modelport.bootstrap.payments.take_duty", slow)
+    with opened("sqlite", tmp_path) as database:
+        async with money_duties(database, "first", None):
+            assert await asyncio.to_thread(is_taking.wait, 20)
+            asyncio.get_running_loop().call_later(0.1, go_on.set)
+        go_on.set()
+        assert await asyncio.to_thread(has_taken.wait, 20)
+        assert take_duty(database, "promos", "second", 30)
 
 
 def balance(database: Any) -> int:

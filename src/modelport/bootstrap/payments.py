@@ -83,15 +83,25 @@ async def money_duties(database: Database, owner: str, desk: PaymentDesk | None)
 
 
 async def _expire(database: Database) -> None:
-    if went := await asyncio.to_thread(expire_all, database):
+    if went := await _to_its_end(expire_all, database):
         _log.info("%d credits expired", went)
+
+
+async def _to_its_end(work: Callable[..., T], *arguments: object) -> T:
+    """Run work in a thread and, when cancelled, still wait for it: it must not write after we have left."""
+    running = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait((running,))
+        raise
 
 
 async def _duty(database: Database, name: str, owner: str, every_s: float, work: Callable[[], Awaitable[None]]) -> None:
     try:
         while True:
             try:
-                if await asyncio.to_thread(take_duty, database, name, owner, _LEASE_S):
+                if await _to_its_end(take_duty, database, name, owner, _LEASE_S):
                     await work()
             except Problem as problem:
                 _log.error("the duty '%s' was not done: %s", name, problem.message)
