@@ -155,3 +155,13 @@ async def test_a_free_call_grows_without_money(world: World) -> None:
     async with Book(await world.process("a")) as book:
         hold = await book.hold(world.account(0), None, Credits(0), Credits(0))
         assert await hold.extend(Credits(5)) == 5
+
+
+async def test_what_a_hold_that_could_not_grow_learnt_refuses_nobody_later(world: World) -> None:
+    account_id = world.account(100)
+    async with Book(await world.process("a"), hold_wait_s=0.0) as book:
+        async with Book(await world.process("b")) as other:
+            await held(other, account_id, 60)
+            async with await held(book, account_id, 40) as hold:
+                assert await hold.extend(Credits(10)) == 0
+        assert (await held(book, account_id, 90)).amount == 90

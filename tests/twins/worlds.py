@@ -27,6 +27,7 @@ from modelport.storage.writer import Writer
 from tests.twins.clock import StoppedClock
 from tests.twins.database import fresh_database
 from tests.twins.ledger import Vault, VaultLedger
+from tests.twins.surveys import Survey, survey_database, survey_vault
 
 POSTGRES = pytest.param("postgres", marks=pytest.mark.debian("postgresql"))
 DATABASES = ("sqlite", POSTGRES)
@@ -90,6 +91,10 @@ class World(Protocol):
         """Say what does not add up."""
         ...
 
+    def survey(self) -> Survey:
+        """Look at all that is written of money."""
+        ...
+
 
 class TwinWorld:
     """Everything in memory."""
@@ -150,6 +155,9 @@ class TwinWorld:
         rows = sum(paid.charged + paid.on_house for _, paid in vault.requests.values())
         entered = sum(amount for kind, _, _, amount in vault.entries if kind == "MODEL_USAGE")
         return found if rows == entered else [*found, f"rows say {rows}, entries {entered}"]
+
+    def survey(self) -> Survey:
+        return survey_vault(self.vault)
 
 
 class StoredWorld:
@@ -224,6 +232,9 @@ class StoredWorld:
 
     def problems(self) -> list[str]:
         return check_books(self.database)
+
+    def survey(self) -> Survey:
+        return survey_database(self.database)
 
 
 @asynccontextmanager

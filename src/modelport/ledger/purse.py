@@ -243,7 +243,7 @@ class Purse(Gate):
         self._unlent = loan.unlent
         self._elsewhere = loan.lent_elsewhere
         self._owed = loan.owed
-        self._knows = True
+        self._knows = bool(self.line)
 
     async def _borrow_up_to(self, least: int, want: int) -> None:
         loan = await self._store.borrow(self.fund, Credits(least), Credits(want))
