@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modelport.catalogue.facts import Offer, Provider, Quirks
 from modelport.core.errors import InvalidBody
@@ -102,6 +104,21 @@ def test_usage_that_no_provider_reported_is_shown_as_counted() -> None:
 )  # fmt: skip
 def test_usage_that_makes_no_sense_is_not_trusted(usage: bytes) -> None:
     assert openai_chat.meters(usage) is None
+
+
+@given(*(st.integers(0, 10**6) for _ in range(4)))
+def test_meters_are_disjoint_and_sum_to_what_was_reported(read: int, cached: int, said: int, thought: int) -> None:
+    reported = {
+        "prompt_tokens": read + cached,
+        "completion_tokens": said + thought,
+        "prompt_tokens_details": {"cached_tokens": cached},
+        "completion_tokens_details": {"reasoning_tokens": thought},
+    }
+    usage = openai_chat.meters(json.dumps(reported).encode())
+    assert usage is not None
+    assert sum(usage.by_meter.values()) == read + cached + said + thought
+    assert (usage.input_tokens, usage.output_tokens) == (read + cached, said + thought)
+    assert usage.by_meter.get("cached_read", 0) == cached
 
 
 def test_an_error_event_ends_the_stream_after_what_came_before_it() -> None:

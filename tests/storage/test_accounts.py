@@ -12,7 +12,7 @@ from modelport.core.pace import FREE_PACE, Pace
 from modelport.storage.accounts import Accounts
 from modelport.storage.books import check_books
 from modelport.storage.database import Database
-from modelport.storage.moves import balance_of, entries_of
+from modelport.storage.moves import balance_of, entries_of, take_back
 from tests.twins.accounts import TwinAccounts
 from tests.twins.worlds import DATABASES, KINDS, opened
 
@@ -95,3 +95,15 @@ def test_books_that_do_not_balance_are_told_apart(database: Database) -> None:
     found = check_books(database)
     assert f"account {account.id} shows 501 credits, its entries sum to 493" in found
     assert "entry 2 is for the call no-such-call, which has no row" in found
+
+
+def test_no_change_of_an_account_writes_an_old_balance_back(database: Database) -> None:
+    accounts = Accounts(database)
+    account = accounts.create("ann", "", Credits(500), 1000)
+    with database.write() as connection:
+        take_back(connection, 2000, account.id, Credits(200), "refund", 2000)
+    accounts.limit(account.id, Pace(60, None, 4), 3000)  # by someone who looked at it before
+    with database.read() as connection:
+        assert balance_of(connection, account.id) == 300
+    assert len(entries_of(database, account.id, 10)) == 2
+    assert check_books(database) == []
