@@ -176,6 +176,9 @@ class Money(RuleBasedStateMachine):
             await self.all_done()
 
         self.run(tell())
+        for book in self.books:
+            if (purse := book.limits.get(budget.key_id)) is not None:
+                assert purse.free == 0 or purse.slice is None, "what no call holds of a limit was not given back"
 
     async def all_done(self) -> None:
         """Return when all that the processes began by themselves is done: stores keep the order."""

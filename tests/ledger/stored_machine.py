@@ -64,7 +64,7 @@ class StoredMoney(Money):
         first, second = self.payments.record(event), self.payments.record(event)
         assert (first.outcome, first.is_new, second.is_new) == ("done", is_new, False)
 
-    @act(account_id=ACCOUNT, cents=CENTS)
+    @act(3, account_id=ACCOUNT, cents=CENTS)
     def pay(self, account_id: int, cents: int) -> None:
         number = len(self.orders)
         amount = cents * CREDITS_PER_CENT
@@ -77,7 +77,7 @@ class StoredMoney(Money):
     def order(self, which: int) -> PaidOrder | None:
         return self.orders[which % len(self.orders)] if self.orders else None
 
-    @act(which=WHICH, cents=CENTS)
+    @act(2, which=WHICH, cents=CENTS)
     def refund(self, which: int, cents: int) -> None:
         """Give back a part of a payment; the provider tells how much that is in all."""
         order = self.order(which)
@@ -89,7 +89,7 @@ class StoredMoney(Money):
         self.taken_back(order.account_id, more * CREDITS_PER_CENT, lambda: self.hear(fact))
         self.hear(fact, is_new=False)
 
-    @act(which=WHICH)
+    @act(4, which=WHICH)
     def dispute(self, which: int) -> None:
         if (order := self.order(which)) is None or order.dispute is not None:
             return
@@ -98,7 +98,7 @@ class StoredMoney(Money):
         self.taken_back(order.account_id, order.cents * CREDITS_PER_CENT, lambda: self.hear(fact))
         self.hear(fact, is_new=False)
 
-    @act(which=WHICH, is_won=st.booleans())
+    @act(4, which=WHICH, is_won=st.booleans())
     def close_dispute(self, which: int, is_won: bool) -> None:
         """Win a dispute, which gives back what it took; one that is lost moves nothing more."""
         if (order := self.order(which)) is None or order.dispute is None:

@@ -22,7 +22,7 @@ STEPS = 60
 STORES = [
     pytest.param(MoneyInMemory, 100, id="twin"),
     pytest.param(MoneyInFile, 20, id="sqlite"),
-    pytest.param(MoneyOnServer, 8, id="postgres", marks=pytest.mark.debian("postgresql")),
+    pytest.param(MoneyOnServer, 5, id="postgres", marks=pytest.mark.debian("postgresql")),
 ]
 MORE = 50
 """How many times as many runs the long form has."""
