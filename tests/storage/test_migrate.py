@@ -31,6 +31,11 @@ def test_the_head_is_the_newest_migration() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
 
 
+def test_revisions_are_numbers_of_four_digits_so_that_later_ones_are_greater() -> None:
+    versions = sorted(path.name for path in Path(module.__file__).with_name("migrations").glob("versions/0*.py"))
+    assert [name[:5] for name in versions] == [f"{number:04}_" for number in range(1, int(HEAD) + 1)]
+
+
 def test_the_migrations_make_the_tables_that_the_code_uses(tmp_path: Path) -> None:
     migrate(sqlite_url(tmp_path))
     database = Database(sqlite_url(tmp_path))
@@ -68,6 +73,7 @@ def test_a_schema_of_another_version_is_refused_and_left_alone(tmp_path: Path) -
     database = Database(sqlite_url(tmp_path))
     with database.write() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        connection.exec_driver_sql("UPDATE schema_terms SET oldest = '9998'")
     with pytest.raises(MigrationFailed, match="9999"):
         migrate(sqlite_url(tmp_path))
     database.close()
