@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from modelport.core.errors import Problem
 from modelport.ledger.problems import StoreUnavailable
-from modelport.storage.database import Database
+from modelport.storage.database import Database, first_line
 
 HEAD = "0003"
 """The newest revision; a test keeps it true. Compared without loading Alembic. Revisions are in the order of text."""
@@ -70,8 +70,11 @@ class Standing:
 
 def standing(database: Database) -> Standing:
     """Say how far a database was brought; raises `StoreUnavailable`."""
-    with database.read() as connection:
-        return _standing(connection)
+    try:
+        with database.read() as connection:
+            return _standing(connection)
+    except DBAPIError as error:  # an address that the driver does not take, a table that may not be read
+        raise StoreUnavailable(first_line(error.orig)) from error
 
 
 def migrate(url: str, head: str = HEAD, beside: Path | None = None) -> None:
