@@ -18,7 +18,8 @@ from modelport.cli import main
 from modelport.core.credits import Credits
 from modelport.ledger.records import Receipt
 from modelport.ledger.store import Fund, LedgerStore, Settlement, Slice
-from modelport.storage.database import Database
+from modelport.storage.database import Database, sqlite_url
+from modelport.storage.folder import locked_folder
 from modelport.storage.migrate import HEAD, MigrationFailed, SchemaTooNew, Standing, migrate, standing
 from tests.storage.next_revisions import CONTRACTED, EXPANDED, broken_revision, next_revisions
 from tests.twins.clock import StoppedClock
@@ -148,20 +149,47 @@ def test_a_schema_that_does_not_say_whom_it_serves_is_refused(url: str, versions
         migrate(url)
 
 
-def commanded(url: str, folder: Path) -> Result:
+def commanded(url: str, folder: Path, *command: str) -> Result:
     variables = {} if url.startswith("sqlite") else {"MODELPORT_DATABASE_URL": url, "MODELPORT_SECRET": "1:" + "s" * 32}
-    return CliRunner(env=variables).invoke(main, ["accounts", "list", "--data-dir", str(folder)])
+    return CliRunner(env=variables).invoke(main, [*command, "--data-dir", str(folder)])
 
 
 def test_commands_work_on_an_expanded_schema_and_say_why_not_on_a_contracted_one(
     url: str, versions: Path, tmp_path: Path
 ) -> None:
     migrate(url, EXPANDED, versions)
-    assert commanded(url, tmp_path).exit_code == 0
+    assert commanded(url, tmp_path, "accounts", "list").exit_code == 0
     migrate(url, CONTRACTED, versions)
-    told = commanded(url, tmp_path)
+    told = commanded(url, tmp_path, "accounts", "list")
     assert told.exit_code == 1
     assert f"revision {CONTRACTED}" in told.stderr
+
+
+def test_a_command_migrates_ahead_of_the_servers_and_says_what_it_did(url: str, versions: Path, tmp_path: Path) -> None:
+    migrate(url, "0002")
+    told = commanded(url, tmp_path, "migrate")
+    assert (told.exit_code, told.stdout) == (0, f"brought from revision 0002 to {HEAD}\n")
+    assert commanded(url, tmp_path, "migrate").stdout == f"at revision {HEAD} already\n"
+    migrate(url, EXPANDED, versions)
+    told = commanded(url, tmp_path, "migrate")
+    assert told.stdout == f"at revision {EXPANDED}, newer than this version's {HEAD}, which it still serves\n"
+    migrate(url, CONTRACTED, versions)
+    assert commanded(url, tmp_path, "migrate").exit_code == 1
+
+
+def test_no_command_of_a_new_version_migrates_the_folder_of_a_server_that_runs(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path)
+    migrate(url, "0002")
+    database = Database(url)
+    with locked_folder(tmp_path):
+        told = commanded(url, tmp_path, "accounts", "list")
+        assert (told.exit_code, "stop that server first" in told.stderr) == (1, True)
+        assert standing(database) == Standing("0002")
+    assert commanded(url, tmp_path, "accounts", "list").exit_code == 0
+    assert standing(database) == Standing(HEAD)
+    with locked_folder(tmp_path):
+        assert commanded(url, tmp_path, "accounts", "list").exit_code == 0
+    database.close()
 
 
 def shape(connection: Connection) -> dict[str, list[str]]:

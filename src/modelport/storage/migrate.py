@@ -77,6 +77,18 @@ def standing(database: Database) -> Standing:
         raise StoreUnavailable(first_line(error.orig)) from error
 
 
+def has_older_schema(url: str) -> bool:
+    """Say whether there is a schema that this version would have to change; raises `MigrationFailed`."""
+    database = Database(url)
+    try:
+        found = standing(database)
+    except StoreUnavailable as error:
+        raise MigrationFailed(error.reason) from error
+    finally:
+        database.close()
+    return found.revision is not None and found.is_older()
+
+
 def migrate(url: str, head: str = HEAD, beside: Path | None = None) -> None:
     """Bring the database to `head`, in one transaction, unless a newer schema says that it serves `head` too.
 
