@@ -134,7 +134,7 @@ async def test_a_duty_that_is_being_taken_when_the_gateway_stops_is_free_afterwa
         has_taken.set()
         return took
 
-    monkeypatch.setattr("modelport.bootstrap.payments.take_duty", slow)
+    monkeypatch.setattr("modelport.bootstrap.background.take_duty", slow)
     with opened("sqlite", tmp_path) as database:
         async with money_duties(database, "first", None):
             assert await asyncio.to_thread(is_taking.wait, 20)

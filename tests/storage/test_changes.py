@@ -10,6 +10,7 @@ from modelport.storage.accounts import Accounts
 from modelport.storage.changes import note_change, open_changes
 from modelport.storage.database import Database
 from modelport.storage.ledger import reclaim_all
+from modelport.storage.sweeping import sweep_changes
 from tests.twins.clock import DAY_MS, StoppedClock
 from tests.twins.worlds import DATABASES, opened
 
@@ -65,3 +66,26 @@ def test_old_changes_are_forgotten_at_a_start_and_their_ids_not_used_again(datab
         note_change(connection, "key", "newer", 10 * DAY_MS)
     assert [change.subject for change in changes.poll()] == ["newer"]
     changes.close()
+
+
+@pytest.mark.debian("postgresql")
+def test_a_follower_that_was_away_until_changes_were_swept_is_told_that_it_missed_some(tmp_path: Path) -> None:
+    clock = StoppedClock(10 * DAY_MS)
+    with opened("postgres", tmp_path, clock=clock) as database:
+        note(database, 1, 0)
+        changes = open_changes(database)
+        note(database, 1500, 0)
+        assert sweep_changes(database, 2000) == 501
+        note(database, 1, 10 * DAY_MS)
+        found = changes.poll()
+        assert (found[0].kind, [change.kind for change in found[1:]]) == ("everything", ["key"] * 1001)
+        assert changes.poll() == []
+        note(database, 1, 10 * DAY_MS)
+        assert [change.kind for change in changes.poll()] == ["key"]
+        changes.close()
+
+
+def note(database: Database, count: int, at_ms: int) -> None:
+    with database.write() as connection:
+        for number in range(count):
+            note_change(connection, "key", str(number), at_ms)

@@ -49,6 +49,11 @@ def test_the_head_is_the_newest_migration() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
 
 
+def test_revisions_are_numbers_of_four_digits_so_that_later_ones_are_greater() -> None:
+    versions = sorted(path.name for path in Path(module.__file__).with_name("migrations").glob("versions/0*.py"))
+    assert [name[:5] for name in versions] == [f"{number:04}_" for number in range(1, int(HEAD) + 1)]
+
+
 def test_the_migrations_make_the_tables_that_the_code_uses(url: str) -> None:
     migrate(url)
     with closing(Database(url)) as database, database.read() as connection:
@@ -89,6 +94,7 @@ def test_a_schema_of_another_version_is_refused_and_left_alone(url: str) -> None
     migrate(url)
     with closing(Database(url)) as database, database.write() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        connection.exec_driver_sql("UPDATE schema_terms SET oldest = '9998'")
     with pytest.raises(MigrationFailed, match="9999"):
         migrate(url)
 

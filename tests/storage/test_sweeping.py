@@ -1,20 +1,29 @@
 """Rows of old calls are forgotten, and everything that is summed from rows stays true."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 
-from modelport.bootstrap.background import background, sweep_rows
+from modelport.bootstrap.background import background, sweep_rows, tidying
 from modelport.core.clock import DAY_MS, QUARTER_MS
+from modelport.core.credits import Credits
 from modelport.core.ids import time_prefix
 from modelport.core.moments import EVER, Period
 from modelport.ledger.replay import replay
+from modelport.ledger.store import Fund
 from modelport.storage.bills import opened_books
 from modelport.storage.books import check_books
-from modelport.storage.sweeping import sweep_logs
+from modelport.storage.database import Database
+from modelport.storage.duties import drop_duty, take_duty
+from modelport.storage.owners import end_lapsed
+from modelport.storage.sweeping import sweep_changes, sweep_logs
+from modelport.storage.tables import changes
 from tests.twins.booked import STORES, Booked, open_booked
+from tests.twins.clock import StoppedClock
 
 
 @pytest.fixture(params=STORES)
@@ -114,7 +123,7 @@ async def test_nothing_is_swept_before_there_is_a_whole_quarter_hour(booked: Boo
 
 async def test_a_server_sweeps_rows_that_are_older_than_its_setting_says(booked: Booked) -> None:
     await calls_each(booked, 6 * 3600, 12)
-    async with background(sweep_rows(booked.database, 2)), asyncio.timeout(10):
+    async with background(sweep_rows(booked.database, "a", 2)), asyncio.timeout(10):
         left = 36
         while left != 24:
             await asyncio.sleep(0.01)
@@ -124,5 +133,89 @@ async def test_a_server_sweeps_rows_that_are_older_than_its_setting_says(booked:
 
 async def test_without_the_setting_rows_are_kept_for_ever(booked: Booked) -> None:
     await calls_each(booked, 6 * 3600, 12)
-    await sweep_rows(booked.database, None)
+    await sweep_rows(booked.database, "a", None)
     assert counted(booked, "requests") == 36
+
+
+@dataclass(slots=True)
+class WatchedClock(StoppedClock):
+    """Counts how often it is looked at."""
+
+    looks: int = 0
+
+    def now_ms(self) -> int:
+        """Tell the time that was set."""
+        self.looks += 1
+        return self.at_ms
+
+
+async def test_while_another_process_has_the_duty_no_row_is_swept(booked: Booked) -> None:
+    await calls_each(booked, 6 * 3600, 12)
+    assert take_duty(booked.database, "old rows", "b", 3600)
+    clock = WatchedClock(booked.clock.now_ms())
+    database = Database(booked.database.url, clock=clock)
+    async with background(sweep_rows(database, "a", 2)):
+        await until(lambda: clock.looks == 2)  # what is old, and whose duty it is
+        assert not take_duty(booked.database, "old rows", "a", 1)
+    assert counted(booked, "requests") == 36
+    drop_duty(booked.database, "old rows", "b")
+    async with background(sweep_rows(database, "a", 2)):
+        await until(lambda: counted(booked, "requests") == 24)
+    assert counted(booked, "duties") == 0
+    database.close()
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Wait for something to become true."""
+    async with asyncio.timeout(30):
+        found = is_so()
+        while not found:
+            await asyncio.sleep(0.01)
+            found = is_so()
+
+
+def changed(booked: Booked, count: int, hours_ago: float) -> None:
+    """Write changes as old as that."""
+    at_ms = booked.clock.now_ms() - int(hours_ago * 3_600_000)
+    with booked.database.write() as connection:
+        rows = [{"kind": "key", "subject": "7", "at_ms": at_ms}] * count
+        connection.execute(insert(changes), rows)
+
+
+async def test_changes_older_than_a_day_are_swept_but_for_the_newest_thousand(booked: Booked) -> None:
+    changed(booked, 1200, 25)
+    changed(booked, 300, 23)
+    assert sweep_changes(booked.database, 400) == 400
+    assert sweep_changes(booked.database, 400) == 100
+    assert sweep_changes(booked.database, 400) == 0
+    assert counted(booked, "changes") == 1000
+
+
+async def test_changes_of_the_last_day_stay_however_many_they_are(booked: Booked) -> None:
+    changed(booked, 3000, 23)
+    assert sweep_changes(booked.database, 400) == 0
+
+
+async def test_slices_of_the_dead_end_although_nobody_borrows_and_those_of_the_living_stay(booked: Booked) -> None:
+    account = booked.account("ann", 1000)
+    key = booked.world.key(account, 500)
+    dead, living = await booked.world.process("dead"), booked.store
+    for store in (dead, living):
+        await store.borrow(Fund(account), Credits(10), Credits(100))
+        await store.borrow(Fund(account, key.key_id, 0), Credits(10), Credits(50))
+    booked.clock.pass_s(5)
+    assert end_lapsed(booked.database) == 0, "lapsed just now: its owner may come back"
+    await living.borrow(Fund(account), Credits(10), Credits(10))
+    booked.clock.pass_s(60)
+    booked.execute("UPDATE allotments SET expires_at_ms = expires_at_ms + 60000 WHERE owner = 'a'")
+    assert end_lapsed(booked.database) == 2
+    assert booked.scalar("SELECT owner FROM allotments") == "a"
+    assert booked.world.problems() == []
+
+
+async def test_a_server_tidies_up(booked: Booked) -> None:
+    await (await booked.world.process("dead")).borrow(Fund(booked.account("ann", 1000)), Credits(10), Credits(100))
+    booked.clock.pass_s(66)
+    changed(booked, 2100, 25)
+    async with background(tidying(booked.database, "a")):
+        await until(lambda: (counted(booked, "allotments"), counted(booked, "changes")) == (0, 1002))

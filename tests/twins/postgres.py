@@ -8,7 +8,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
@@ -138,6 +139,16 @@ def fresh_postgres() -> str:
     if _swept:
         return _swept.pop()
     return server().create(f"test_{os.getpid()}_{next(_numbers)}", "migrated")
+
+
+@contextmanager
+def blank_postgres() -> Iterator[str]:
+    """Yield the URL of a database without a schema, which is dropped afterwards."""
+    name = f"blank_{os.getpid()}_{next(_numbers)}"
+    try:
+        yield server().create(name)
+    finally:
+        server().drop(name)
 
 
 def give_back(url: str) -> None:

@@ -18,7 +18,7 @@ from modelport.ledger.records import WORLD_ACCOUNT, CallRecord
 from modelport.ledger.store import Fund, LedgerStore
 from modelport.storage.accounts import Accounts
 from modelport.storage.books import check_books
-from modelport.storage.database import Database
+from modelport.storage.database import Database, sqlite_url
 from modelport.storage.keys import Keys
 from modelport.storage.ledger import Ledger, reclaim_all
 from modelport.storage.moves import balance_of, owed_by, take_back, top_up
@@ -257,6 +257,18 @@ def open_database(kind: str, folder: Path, stack: AsyncExitStack | ExitStack, cl
     url = fresh_postgres()
     stack.callback(give_back, url)
     return Database(url, clock=clock)
+
+
+@contextmanager
+def blank(kind: str, folder: Path) -> Iterator[str]:
+    """Yield the URL of a database without a schema."""
+    if kind == "sqlite":
+        yield sqlite_url(folder)
+        return
+    from tests.twins.postgres import blank_postgres
+
+    with blank_postgres() as url:
+        yield url
 
 
 @contextmanager

@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from modelport.bootstrap.catalogue import CatalogueInForce
 from modelport.bootstrap.parts import secrets_of
@@ -17,9 +18,13 @@ from modelport.ledger.records import WORLD_ACCOUNT
 from modelport.serving.keeping import Keeping
 from modelport.storage.changes import Change, Changes
 from modelport.storage.database import Database
+from modelport.storage.duties import drop_duty, take_duty
 from modelport.storage.moves import balance_of
-from modelport.storage.sweeping import sweep_logs
+from modelport.storage.owners import end_lapsed
+from modelport.storage.sweeping import sweep_changes, sweep_logs
 from modelport.upstream.providers import Providers
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 _FOLLOW_S = 0.1
@@ -29,6 +34,11 @@ _LOOK_S = 5.0
 _SWEEP_S = 3600.0
 _ROWS_AT_ONCE = 100
 _BETWEEN_BATCHES_S = 0.02
+_LEASE_S = 30.0
+"""How long a process has a duty without taking it again."""
+_ROWS = "old rows"
+_TIDY_S = 60.0
+_CHANGES_AT_ONCE = 1_000
 
 
 @dataclass(slots=True)
@@ -81,7 +91,10 @@ class Follower:
 
     def _follow(self, changed: Sequence[Change]) -> None:
         for change in changed:
-            if change.kind == "key":
+            if change.kind == "everything":
+                self.ring.forget()
+                self.book.everything_changed()
+            elif change.kind == "key":
                 self.ring.forget(int(change.subject))
                 self.book.key_changed(int(change.subject))
             elif change.kind == "account":
@@ -121,24 +134,72 @@ async def sweep(keeping: Keeping, clock: Clock) -> None:
         await asyncio.sleep(_SWEEP_S)
 
 
-async def sweep_rows(database: Database, days: int | None) -> None:
+async def sweep_rows(database: Database, owner: str, days: int | None) -> None:
     """Forget request rows that are older than so many days, each quarter hour, a few at a time; None keeps them.
 
-    Settlements wait for a batch, so there are few rows in it and a pause after each.
+    Settlements wait for a batch, so there are few rows in it and a pause after each. One process does it for all.
     """
     if days is None:
         return
-    while True:
-        wait_ms, swept = QUARTER_MS, _ROWS_AT_ONCE
-        try:
-            now_ms = await asyncio.to_thread(database.now_ms)
-            wait_ms -= now_ms % QUARTER_MS
-            while swept == _ROWS_AT_ONCE:
-                swept = await asyncio.to_thread(sweep_logs, database, now_ms - days * DAY_MS, _ROWS_AT_ONCE)
-                await asyncio.sleep(_BETWEEN_BATCHES_S)
-        except Problem as problem:
-            _log.error("the rows of old calls could not be swept: %s", problem.message)
-        await asyncio.sleep(wait_ms / 1000)
+    with _dropping(database, _ROWS, owner):
+        while True:
+            wait_ms, swept = QUARTER_MS, _ROWS_AT_ONCE
+            try:
+                now_ms = await asyncio.to_thread(database.now_ms)
+                wait_ms -= now_ms % QUARTER_MS
+                while swept == _ROWS_AT_ONCE and await to_its_end(take_duty, database, _ROWS, owner, _LEASE_S):
+                    swept = await to_its_end(sweep_logs, database, now_ms - days * DAY_MS, _ROWS_AT_ONCE)
+                    await asyncio.sleep(_BETWEEN_BATCHES_S)
+            except Problem as problem:
+                _log.error("the rows of old calls could not be swept: %s", problem.message)
+            await asyncio.sleep(wait_ms / 1000)
+
+
+def tidying(database: Database, owner: str) -> Coroutine[object, object, None]:
+    """End what dead processes had borrowed and forget changes that everybody has heard of, each minute, for all."""
+
+    async def tidy() -> None:
+        await to_its_end(end_lapsed, database)
+        swept = _CHANGES_AT_ONCE
+        while swept:
+            swept = await to_its_end(sweep_changes, database, _CHANGES_AT_ONCE)
+            await asyncio.sleep(_BETWEEN_BATCHES_S)
+
+    return duty(database, "tidying", owner, _TIDY_S, tidy)
+
+
+async def to_its_end(work: Callable[..., T], *arguments: object) -> T:
+    """Run work in a thread and, when cancelled, still wait for it: it must not write after we have left."""
+    running = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait((running,))
+        raise
+
+
+async def duty(database: Database, name: str, owner: str, every_s: float, work: Callable[[], Awaitable[None]]) -> None:
+    """Do work again and again while no other process has that duty."""
+    with _dropping(database, name, owner):
+        while True:
+            try:
+                if await to_its_end(take_duty, database, name, owner, max(_LEASE_S, 2 * every_s)):
+                    await work()
+            except Problem as problem:
+                _log.error("the duty '%s' was not done: %s", name, problem.message)
+            except Exception:  # noqa: BLE001 - the outermost catch: logged, and done again after a while
+                _log.exception("the duty '%s' failed unexpectedly", name)
+            await asyncio.sleep(every_s)
+
+
+@contextlib.contextmanager
+def _dropping(database: Database, name: str, owner: str) -> Generator[None]:
+    """Give a duty back on the way out."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(Problem):
+            drop_duty(database, name, owner)
 
 
 @contextlib.asynccontextmanager

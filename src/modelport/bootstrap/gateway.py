@@ -31,7 +31,7 @@ from modelport.api.v1.models import ModelRoutes
 from modelport.api.v1.payments import PaymentRoutes
 from modelport.api.v1.reports import ReportRoutes
 from modelport.api.v1.responses import ResponseRoutes
-from modelport.bootstrap.background import Follower, Readiness, background, sweep, sweep_rows, watch
+from modelport.bootstrap.background import Follower, Readiness, background, sweep, sweep_rows, tidying, watch
 from modelport.bootstrap.catalogue import CatalogueInForce, load_catalogue, router_for
 from modelport.bootstrap.limits import limiter_of
 from modelport.bootstrap.office import Office, held_office, office
@@ -106,7 +106,11 @@ async def gateway(settings: Settings, member: Membership | None = None) -> Async
         follower = Follower(changes, ring, book)
         await stack.enter_async_context(background(follower.follow(), watch(in_force, providers)))
         keeping = Keeping(StoredResponses(desk.database), settings.storage.response_days, asyncio.to_thread)
-        sweeps = (sweep(keeping, clock), sweep_rows(desk.database, settings.storage.log_days))
+        sweeps = (
+            sweep(keeping, clock),
+            sweep_rows(desk.database, owner, settings.storage.log_days),
+            tidying(desk.database, owner),
+        )
         await stack.enter_async_context(background(*sweeps))
         paying = stack.enter_context(payments(settings, desk.database))
         await stack.enter_async_context(money_duties(desk.database, owner, paying))

@@ -17,7 +17,7 @@ from modelport.storage.database import Database, sqlite_url
 from modelport.storage.folder import locked_folder
 from modelport.storage.keys import Keys
 from modelport.storage.ledger import reclaim_all
-from modelport.storage.migrate import migrate
+from modelport.storage.migrate import has_older_schema, migrate
 from modelport.storage.moves import balance_of as stored_balance
 from modelport.storage.secret import server_secrets
 
@@ -81,17 +81,18 @@ def database_url(settings: Settings) -> str:
 
 
 @contextlib.contextmanager
-def office(settings: Settings) -> Generator[Office]:
-    """Open the database for a command; the schema is brought up to date first.
+def office(settings: Settings, *, is_held: bool = False) -> Generator[Office]:
+    """Open the database for a command, or for who holds the data folder; the schema is brought up to date first.
 
-    Raises `FolderUnusable`, `SecretMissing`, `MigrationFailed`.
+    Raises `FolderUnusable`, `SecretMissing`, `FolderInUse`, `MigrationFailed`.
     """
     if settings.database_url is not None and settings.secret is None:
         raise SecretMissing
     with usable_folder(settings.data_dir):
         server = server_secrets(settings.data_dir, settings.secret)
     url = database_url(settings)
-    migrate(url)
+    with contextlib.nullcontext() if is_held else _alone_to_migrate(settings):
+        migrate(url)
     database = Database(url, settings.storage.durability)
     try:
         keys = Keys(database)
@@ -99,6 +100,18 @@ def office(settings: Settings) -> Generator[Office]:
         yield Office(database, Accounts(database), keys, KeyIssuer(keys, hasher), Cursors(server))
     finally:
         database.close()
+
+
+@contextlib.contextmanager
+def _alone_to_migrate(settings: Settings) -> Generator[None]:
+    """Hold the data folder where its schema is older than this version's: a server that runs there is older too.
+
+    A schema without a server waits for nothing, and one that replicas share is migrated beside them.
+    """
+    with contextlib.ExitStack() as stack:
+        if settings.database_url is None and has_older_schema(database_url(settings)):
+            stack.enter_context(locked_folder(settings.data_dir))
+        yield
 
 
 @contextlib.contextmanager
@@ -110,7 +123,7 @@ def held_office(settings: Settings) -> Generator[tuple[Office, int]]:
     with contextlib.ExitStack() as stack:
         with usable_folder(settings.data_dir):
             lock = stack.enter_context(locked_folder(settings.data_dir))
-        desk = stack.enter_context(office(settings))
+        desk = stack.enter_context(office(settings, is_held=True))
         if not desk.database.is_shared:  # elsewhere other machines may be using theirs: those of the dead lapse
             reclaim_all(desk.database)
         yield desk, lock

@@ -3,24 +3,23 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from functools import partial
 from importlib.util import find_spec
 from typing import TypeVar
 
-from modelport.bootstrap.background import background
+from modelport.bootstrap.background import background, duty, to_its_end
 from modelport.checkout.desk import PaymentDesk
 from modelport.checkout.stripe import StripeProvider
 from modelport.core.clock import SystemClock
 from modelport.core.credits import from_usd
-from modelport.core.errors import Problem, Secret
+from modelport.core.errors import Secret
 from modelport.core.ids import IdSource
 from modelport.ledger.payments import Bounds
 from modelport.settings import Settings, SettingsInvalid
 from modelport.storage.database import Database
-from modelport.storage.duties import drop_duty, take_duty
 from modelport.storage.payments import StoredPayments
 from modelport.storage.promos import expire_all
 
@@ -30,7 +29,6 @@ T = TypeVar("T")
 
 _THREADS = 16
 """For payments alone: each may wait for Stripe for most of a minute, and keys are looked up by the others."""
-_LEASE_S = 30.0
 _TOP_UP_S = 1.0
 _EXPIRE_S = 10.0
 
@@ -75,39 +73,13 @@ def _given(secret: Secret | None) -> Secret | None:
 @contextlib.asynccontextmanager
 async def money_duties(database: Database, owner: str, desk: PaymentDesk | None) -> AsyncGenerator[None]:
     """Top up and expire credit beside the body, when no other process has that duty."""
-    works = [_duty(database, "promos", owner, _EXPIRE_S, partial(_expire, database))]
+    works = [duty(database, "promos", owner, _EXPIRE_S, partial(_expire, database))]
     if desk is not None:
-        works.append(_duty(database, "top-ups", owner, _TOP_UP_S, desk.sweep))
+        works.append(duty(database, "top-ups", owner, _TOP_UP_S, desk.sweep))
     async with background(*works):
         yield
 
 
 async def _expire(database: Database) -> None:
-    if went := await _to_its_end(expire_all, database):
+    if went := await to_its_end(expire_all, database):
         _log.info("%d credits expired", went)
-
-
-async def _to_its_end(work: Callable[..., T], *arguments: object) -> T:
-    """Run work in a thread and, when cancelled, still wait for it: it must not write after we have left."""
-    running = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait((running,))
-        raise
-
-
-async def _duty(database: Database, name: str, owner: str, every_s: float, work: Callable[[], Awaitable[None]]) -> None:
-    try:
-        while True:
-            try:
-                if await _to_its_end(take_duty, database, name, owner, _LEASE_S):
-                    await work()
-            except Problem as problem:
-                _log.error("the duty '%s' was not done: %s", name, problem.message)
-            except Exception:  # noqa: BLE001 - the outermost catch: logged, and done again after a while
-                _log.exception("the duty '%s' failed unexpectedly", name)
-            await asyncio.sleep(every_s)
-    finally:
-        with contextlib.suppress(Problem):
-            drop_duty(database, name, owner)

@@ -2,7 +2,6 @@
 
 import platform
 from collections.abc import Iterable, Iterator
-from typing import Literal
 
 import click
 import msgspec
@@ -12,25 +11,15 @@ from modelport.bootstrap.parts import weights_store
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.problems import CatalogueInvalid
 from modelport.cli.explain import is_local
+from modelport.cli.stores import Finding, examine_stores
 from modelport.core.clock import SystemClock
 from modelport.core.errors import Problem
 from modelport.engines.machine import NEEDED_FLAGS, Machine, this_machine
 from modelport.engines.supervisor import Engines, EngineState
 from modelport.routing.problems import Unserved
 from modelport.settings import Settings, unknown_variables
-from modelport.storage.books import check_books
-from modelport.storage.database import Database, sqlite_url
 
 _MARKS = {"ok": "ok     ", "missing": "missing", "broken": "BROKEN "}
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One thing that was looked at."""
-
-    topic: str
-    name: str
-    state: Literal["ok", "missing", "broken"]
-    detail: str
 
 
 @click.command()
@@ -62,7 +51,7 @@ def _print(findings: list[Finding]) -> None:
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at everything that a call needs."""
     yield Finding("system", "python", "ok", f"{platform.python_version()} on {platform.platform()}")
-    yield _database(settings)
+    yield from examine_stores(settings)
     yield from _settings(settings)
     states = Engines(weights_store(settings)).describe()
     yield _machine(this_machine())
@@ -103,22 +92,6 @@ def _machine(machine: Machine) -> Finding:
         f"xllamacpp {machine.library_version} on {platform.machine()}; the processor has what it needs "
         f"(on x86-64: {needed}); {machine.threads} threads",
     )
-
-
-def _database(settings: Settings) -> Finding:
-    url = sqlite_url(settings.data_dir)
-    if not (settings.data_dir / "modelport.db").exists():
-        return Finding("system", "database", "missing", f"none in {settings.data_dir} yet; `modelport serve` makes it")
-    database = Database(url, settings.storage.durability)
-    try:
-        problems = check_books(database)
-    except Problem as problem:
-        return Finding("system", "database", "broken", problem.message)
-    finally:
-        database.close()
-    if problems:
-        return Finding("system", "database", "broken", "the books do not balance: " + "; ".join(map(str, problems)))
-    return Finding("system", "database", "ok", f"{url}; the books balance")
 
 
 def _local_models(states: Iterable[EngineState]) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ _COMMANDS = {
     "catalogue": "catalogue",
     "explain": "explain",
     "doctor": "doctor",
+    "migrate": "migrate",
 }
 """Each command with the module that has it, in the order of `--help`."""
 

@@ -39,13 +39,26 @@ def _networks(values: tuple[str, ...]) -> str | None:
 
 
 def _database_url(value: Secret) -> str | None:
-    is_fine = value.reveal().partition("://")[0] in ("postgresql", "postgres")
-    return None if is_fine else "an address such as postgresql://user:password@host:5432/name"
+    is_fine = _has_address(value, ("postgresql", "postgres"))
+    return None if is_fine else f"an address such as postgresql://user:password@host:5432/name{_ENCODED}"
 
 
 def _redis_url(value: Secret) -> str | None:
-    is_fine = value.reveal().partition("://")[0] in ("redis", "rediss", "unix")
-    return None if is_fine else "an address such as redis://host:6379/0"
+    is_fine = _has_address(value, ("redis", "rediss", "unix"))
+    return None if is_fine else f"an address such as redis://host:6379/0{_ENCODED}"
+
+
+_ENCODED = ", with @ : / ? # in a name or password written as %40 %3A %2F %3F %23"
+
+
+def _has_address(value: Secret, schemes: tuple[str, ...]) -> bool:
+    """Whether an address falls into its parts in one way only: what reads it otherwise would show parts of a secret."""
+    try:
+        parts = urlsplit(value.reveal())
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in schemes and parts.netloc.count("@") <= 1 and not parts.fragment
 
 
 def _proxy(value: str) -> str | None:

@@ -8,7 +8,8 @@ from sqlalchemy import Connection, insert, text
 from modelport.storage.database import Database
 from modelport.storage.tables import changes
 
-ChangeKind = Literal["account", "key", "credits", "catalogue"]
+ChangeKind = Literal["account", "key", "credits", "catalogue", "everything"]
+"""`everything` is never written: a follower says so that has missed some."""
 
 CHANNEL = "modelport_changes"
 AT_ONCE = 10_000

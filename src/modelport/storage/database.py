@@ -25,7 +25,8 @@ Durability = Literal["process", "power"]
 """What a commit survives: the death of the process, or loss of power too (each group is synced)."""
 
 FILE_NAME = "modelport.db"
-_CONNECTIONS = 8
+CONNECTIONS = 8
+"""How many connections a process has at most."""
 _CONNECTION_WAIT_S = 10
 _OWNER_ONLY = 0o600
 _NOW = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
@@ -100,7 +101,7 @@ class Database:
         _make_private(named.database)
         self.engine = create_engine(
             self.url,
-            pool_size=_CONNECTIONS,
+            pool_size=CONNECTIONS,
             max_overflow=0,
             pool_timeout=_CONNECTION_WAIT_S,
             connect_args={"timeout": self.busy_timeout_s, "isolation_level": None, "check_same_thread": False},
@@ -164,7 +165,7 @@ class Database:
 def _postgres_engine(named: URL) -> Engine:
     return create_engine(
         named.set(drivername="postgresql+psycopg"),
-        pool_size=_CONNECTIONS,
+        pool_size=CONNECTIONS,
         max_overflow=0,
         pool_timeout=_CONNECTION_WAIT_S,
         pool_pre_ping=True,

@@ -11,13 +11,13 @@ from modelport.ledger.store import Ended, FreeHour, Fund, Loan, Renewal, Settlem
 from modelport.storage.database import Database
 from modelport.storage.moves import balance_of, move
 from modelport.storage.promos import give_free_hour
+from modelport.storage.sweeping import CHANGES_KEPT_MS
 from modelport.storage.tables import allotments, changes, key_allotments, key_spend
 from modelport.storage.teller import Teller
 from modelport.storage.writer import Writer
 
 LEASE_S = 5.0
 """How long a slice lives after it was last renewed."""
-_CHANGES_KEPT_MS = 86_400_000
 
 
 class Ledger:
@@ -101,5 +101,5 @@ def reclaim_all(database: Database) -> int:
     """End every slice and forget old changes, for a start that holds the data folder alone; return how many ended."""
     with database.write() as connection:
         ended = sum(connection.execute(delete(table)).rowcount for table in (allotments, key_allotments))
-        connection.execute(delete(changes).where(changes.c.at_ms < database.now_ms() - _CHANGES_KEPT_MS))
+        connection.execute(delete(changes).where(changes.c.at_ms < database.now_ms() - CHANGES_KEPT_MS))
         return ended

@@ -93,6 +93,12 @@ class RedisLimits:
             async with asyncio.timeout(self._timeout_s):
                 await self._redis.zrem(_PROCESSES, self._process)
 
+    async def ping(self) -> None:
+        """Have the server run a script that does nothing. Raises `LimitsUnavailable`."""
+        with _translated():
+            async with asyncio.timeout(self._timeout_s):
+                await self._redis.register_script("return 1")(keys=(), args=())
+
     async def close(self) -> None:
         """Close the connections."""
         await self._redis.aclose()

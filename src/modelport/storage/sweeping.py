@@ -1,13 +1,16 @@
-"""Forgets request rows beyond their time; entries and sums stay."""
+"""Forgets request rows beyond their time, and changes that everybody has heard of; entries and sums stay."""
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, func, select, text
 
-from modelport.core.clock import QUARTER_MS
+from modelport.core.clock import DAY_MS, QUARTER_MS
 from modelport.core.ids import time_prefix
 from modelport.storage.database import Database
 from modelport.storage.periods import LOGS
-from modelport.storage.tables import requests
+from modelport.storage.tables import changes, requests
 
+CHANGES_KEPT_MS = DAY_MS
+CHANGES_KEPT = 1_000
+"""The newest changes stay however old they are: by them a process that was away for long sees what it missed."""
 _MOVE_HORIZON = text(
     "INSERT INTO horizons (name, at_ms) VALUES (:name, :at_ms) "
     "ON CONFLICT (name) DO UPDATE SET at_ms = excluded.at_ms WHERE horizons.at_ms < excluded.at_ms"
@@ -37,3 +40,20 @@ def sweep_logs(database: Database, before_ms: int, limit: int) -> int:
         connection.execute(_MOVE_HORIZON, {"name": LOGS, "at_ms": horizon})
         gone = connection.execute(delete(requests).where(requests.c.inference_id.in_(found)))
     return gone.rowcount
+
+
+def sweep_changes(database: Database, limit: int) -> int:
+    """Forget those of the oldest so many changes that are older than a day; return how many.
+
+    A process that did not look for so long finds the gap and forgets all that it remembers.
+    """
+    before = database.now_ms() - CHANGES_KEPT_MS
+    newest = select(func.max(changes.c.id)).scalar_subquery()
+    oldest = select(changes.c.id, changes.c.at_ms).where(changes.c.id <= newest - CHANGES_KEPT)
+    with database.read() as connection:
+        rows = connection.execute(oldest.order_by(changes.c.id).limit(limit)).all()
+    old = [row.id for row in rows if row.at_ms < before]
+    if not old:
+        return 0
+    with database.write() as connection:
+        return connection.execute(delete(changes).where(changes.c.id.in_(old))).rowcount

@@ -60,6 +60,9 @@ class PostgresChanges:
                 .limit(AT_ONCE)
             )
             found = [Change(*row) for row in connection.execute(query) if row.id not in self._seen]
+            oldest = connection.scalar(select(func.min(changes.c.id))) if found else None
+            if oldest is not None and oldest > self._newest + 1:  # those before it were swept, unseen by us
+                found.insert(0, Change(oldest - 1, "everything", ""))
             if found:
                 self._seen.update(change.id for change in found)
                 self._newest = max(self._newest, found[-1].id)
