@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Table
 
+from modelport.core.clock import QUARTER_MS
 from modelport.core.ids import time_prefix
-from modelport.storage.settlement import QUARTER_MS
 from modelport.storage.tables import accounts, balances, entries, keys, requests, usage_rollups
 
 END_MS = 1_782_864_000_000
