@@ -7,10 +7,10 @@ BIN      := $(VENV)/bin
 SYNC     := @$(PYTHON) tools/environment.py --venv "$(VENV)"
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-long check format bench bench-reports soak lock clean
+.PHONY: help run dev test test-long check format bench bench-reports bench-postgres soak lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 	@echo "Variables: PORT=8080 DATA_DIR=data PYTHON=python3 VENV=.venv ARGS='more arguments for pytest or bench'"
 
 run: ## install, fetch the default local model, start the server and print a key and a first call
@@ -49,6 +49,10 @@ bench: ## measure against nginx in the same run (needs nginx and a C compiler)
 bench-reports: ## time the report routes over ten million rows on SQLite
 	$(SYNC) dev
 	@"$(BIN)/python" -m bench.reports $(ARGS)
+
+bench-postgres: ## CPU per call on PostgreSQL beside SQLite (needs PostgreSQL and a C compiler)
+	$(SYNC) dev
+	@"$(BIN)/python" -m bench postgres $(ARGS)
 
 soak: ## ten minutes of load; memory must stay flat
 	$(SYNC) dev

@@ -77,9 +77,14 @@ class Shape:
 
 
 def run_load(
-    target: Target, body: Path, cores: Cores, plan: Plan, on_progress: Callable[[int], None] | None = None
+    target: Target,
+    body: Path,
+    cores: Cores,
+    plan: Plan,
+    on_progress: Callable[[int], None] | None = None,
+    on_warm: Callable[[], None] | None = None,
 ) -> tuple[Load, float]:
-    """Put load on a target; returns what was seen and the CPU seconds that the target used meanwhile."""
+    """Put load on a target; returns what was seen and the CPU seconds that the target used since it was warm."""
     port = target.stream_port if plan.is_streaming else target.port
     numbers = [plan.connections, plan.seconds, plan.warmup_s, plan.rate]
     command = [str(BUILD / "load"), str(port), target.key, str(body), *map(str, numbers), plan.path]
@@ -92,6 +97,8 @@ def run_load(
                     return Load(**json.loads(line)), cpu_s(target.pid) - before
                 if line.startswith("warm"):
                     before = cpu_s(target.pid)
+                    if on_warm is not None:
+                        on_warm()
                 elif on_progress is not None:
                     on_progress(int(line.split()[1]))
         finally:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Table
 
+from modelport.core.clock import QUARTER_MS
 from modelport.core.ids import time_prefix
-from modelport.storage.settlement import QUARTER_MS
 from modelport.storage.tables import accounts, balances, entries, keys, requests, usage_rollups
 
 END_MS = 1_782_864_000_000
@@ -42,10 +42,10 @@ class Batch:
     entries: Rows = field(default_factory=Rows)
 
 
-def batches(count: int, seed: int = 4) -> Iterator[Batch]:
+def batches(count: int, days: int = DAYS, seed: int = 4) -> Iterator[Batch]:
     """Make about `count` requests, spread over the days as people work, quarter hour by quarter hour."""
     draw = random.Random(seed)
-    quarters = DAYS * _DAY_QUARTERS
+    quarters = days * _DAY_QUARTERS
     first = END_MS // QUARTER_MS - quarters
     entry_id = 0
     for number in range(quarters):

@@ -51,11 +51,23 @@ class Timed:
 
     name: str
     took_ms: list[float]
+    cpu_ms: list[float]
+    """Of the server and of who asks, which are one process here."""
     rows: int
+    is_held: bool = True
+    """Whether the target is for it: pages, and summaries of up to thirty days."""
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether it misses the target."""
+        return self.is_held and statistics.median(self.took_ms) >= TARGET_MS
 
     def line(self) -> str:
         median, most = statistics.median(self.took_ms), max(self.took_ms)
-        return f"| {self.name} | {median:.1f} | {most:.1f} | {self.rows} | {'' if median < TARGET_MS else 'slow'} |"
+        told = "slow" if self.is_slow else "" if self.is_held else "no target"
+        return (
+            f"| {self.name} | {median:.1f} | {most:.1f} | {statistics.median(self.cpu_ms):.1f} | {self.rows} | {told} |"
+        )
 
 
 def main() -> int:
@@ -70,9 +82,9 @@ def main() -> int:
         if not (folder / "modelport.db").exists():
             _build(folder, options.rows)
         timed = asyncio.run(_measure(folder, options.rounds))
-    print(f"\n| {'page'} | median ms | max ms | rows | |\n| --- | --- | --- | --- | --- |")
+    print("\n| page | median ms | max ms | CPU ms | rows | |\n| --- | --- | --- | --- | --- | --- |")
     print("\n".join(one.line() for one in timed))
-    return int(any(statistics.median(one.took_ms) >= TARGET_MS for one in timed))
+    return int(any(one.is_slow for one in timed))
 
 
 def _build(folder: Path, rows: int) -> None:
@@ -127,6 +139,7 @@ async def _pages(client: httpx.AsyncClient) -> list[tuple[str, str]]:
     # Neither end lies on a quarter hour.
     odd = "start=2026-06-01T00:07:00Z&end=2026-06-30T23:52:00Z"
     days = "group_by=day,model"
+    month_ago = "from=2026-05-01T00:00:00Z&to=2026-06-01T00:00:00Z"
     return [
         ("logs, first page of 30 days", f"/v2/logs?{month}"),
         ("logs, first page of 90 days", f"/v2/logs?{all_days}&limit=100"),
@@ -135,6 +148,10 @@ async def _pages(client: httpx.AsyncClient) -> list[tuple[str, str]]:
         ("logs, one model", f"/v2/logs?{month}&model=model-3"),
         ("logs, a rare model", f"/v2/logs?{all_days}&model={RARE_MODEL}&limit=100"),
         ("logs, failed", f"/v2/logs?{month}&status=failed"),
+        ("logs, last page", f"/v2/logs?{all_days}&limit=100&offset={(total - 1) // 100 * 100}"),
+        ("logs, beyond the last", f"/v2/logs?{all_days}&limit=100&offset={total + 1}"),
+        ("logs, odd ends", f"/v2/logs?{odd}&limit=100"),
+        ("logs, one model, failed", f"/v2/logs?{all_days}&model=model-1&status=failed&limit=100"),
         ("logs, failed, deep", f"/v2/logs?{all_days}&status=failed&limit=100&offset={total // 50}"),
         ("usage of 30 days", f"/v2/usage?{month}"),
         ("usage, odd ends", f"/v2/usage?{odd}"),
@@ -144,6 +161,10 @@ async def _pages(client: httpx.AsyncClient) -> list[tuple[str, str]]:
         ("detail by day and model, 90 days", f"/v2/usage/detail?{all_days}&{days}"),
         ("transactions, first page", "/v2/billing/transactions?limit=100"),
         ("transactions, a rare type", "/v2/billing/transactions?type=CREDITS_EXPIRED&limit=100"),
+        ("transactions, calls", "/v2/billing/transactions?type=MODEL_USAGE&limit=100"),
+        ("transactions, charges", "/v2/billing/transactions?direction=CHARGE&limit=100"),
+        ("transactions of a month", f"/v2/billing/transactions?{month_ago}&limit=100"),
+        ("transactions of a month, payments", f"/v2/billing/transactions?{month_ago}&type=PAYMENT&limit=100"),
         ("transactions, top-ups", "/v2/billing/transactions?direction=TOPUP&limit=100"),
         (f"transactions, {_DEEP_PAGES} pages down", f"/v2/billing/transactions?limit=100&cursor={cursor}"),
     ]
@@ -160,13 +181,16 @@ async def _deep_cursor(client: httpx.AsyncClient) -> str:
 
 async def _timed(client: httpx.AsyncClient, name: str, path: str, rounds: int) -> Timed:
     took_ms: list[float] = []
+    cpu_ms: list[float] = []
     content: dict[str, list[object]] = {}
     for _ in range(rounds):
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         answer = await client.get(path)
         took_ms.append((time.perf_counter() - began) * 1000)
+        cpu_ms.append((time.process_time() - used) * 1000)
         content = answer.raise_for_status().json()
-    return Timed(name, took_ms, len(content.get("data") or content.get("groups") or ()))
+    is_held = not ("/usage" in path and "period=90d" in path)
+    return Timed(name, took_ms, cpu_ms, len(content.get("data") or content.get("groups") or ()), is_held)
 
 
 if __name__ == "__main__":

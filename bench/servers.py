@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -117,13 +118,15 @@ def nginx(folder: Path, upstream_port: int, cores: Cores) -> Generator[Target]:
 class Modelport:
     """An installation in a folder of its own, with an account, a key and the benchmark's model."""
 
-    def __init__(self, folder: Path, upstream_port: int) -> None:
+    def __init__(self, folder: Path, upstream_port: int, database_url: str | None = None) -> None:
         self.data = folder / "data"
         catalogue = self.data / "catalogue"
         catalogue.mkdir(parents=True)
         (catalogue / "bench.toml").write_text(_OVERLAY.format(upstream=upstream_port, model=MODEL))
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("MODELPORT_")}
         self.environment |= {"MODELPORT_DATA_DIR": str(self.data), "BENCH_API_KEY": "bench"}
+        if database_url is not None:
+            self.environment |= {"MODELPORT_DATABASE_URL": database_url, "MODELPORT_SECRET": secrets.token_hex(32)}
         self._run("accounts", "create", "bench", "--credit", "1000", "--json")
         self.key = str(json.loads(self._run("keys", "create", "--account", "bench", "--json"))["key"])
 

@@ -42,6 +42,12 @@ class PostgresServer:
     def data(self) -> Path:
         return self.folder / "data"
 
+    @property
+    def pid(self) -> int:
+        """The process from which all others of a running server descend."""
+        assert self._process is not None, "it is running"
+        return self._process.pid
+
     def url(self, database: str = "postgres") -> str:
         """Name one of its databases."""
         return f"postgresql://{USER}@/{database}?host={self.folder}"

@@ -19,7 +19,7 @@ from modelport.serving.keeping import Keeping
 from modelport.storage.changes import Change, Changes
 from modelport.storage.database import Database
 from modelport.storage.duties import drop_duty, take_duty
-from modelport.storage.moves import balance_of
+from modelport.storage.moves import owed_by
 from modelport.storage.owners import end_lapsed
 from modelport.storage.sweeping import sweep_changes, sweep_logs
 from modelport.upstream.providers import Providers
@@ -61,7 +61,7 @@ class Readiness:
     def _look(self) -> str | None:
         try:
             with self.database.read() as connection:
-                balance_of(connection, WORLD_ACCOUNT)
+                owed_by(connection, WORLD_ACCOUNT)  # one row; what the world has is summed up from all entries
         except Problem as problem:
             return f"the database cannot be read: {problem.message}"
         return None

@@ -8,12 +8,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, select
 
+from modelport.core.clock import QUARTER_MS
 from modelport.core.credits import Credits
 from modelport.operations.usage import Usage
 from modelport.reports.calls import CallFilter, CallPage, LoggedCall, named
 from modelport.reports.usage import Window
-from modelport.storage.quarters import Cut, cut, swept_ms
-from modelport.storage.settlement import QUARTER_MS
+from modelport.storage.periods import LOGS, horizon_of
+from modelport.storage.quarters import Cut, cut
 from modelport.storage.tables import requests, usage_rollups
 from modelport.storage.usage import usage_decoder
 
@@ -54,7 +55,7 @@ class _Stretch:
 
 def page(connection: Connection, key_id: int, window: Window, asked: CallFilter, offset: int, limit: int) -> CallPage:
     """Return calls of a key, newest first, and how many there are."""
-    window = Window(max(window.start_ms, swept_ms(connection)), window.end_ms)
+    window = Window(max(window.start_ms, horizon_of(connection, LOGS)), window.end_ms)
     if window.start_ms >= window.end_ms:
         return CallPage((), 0)
     models = None

@@ -2,14 +2,8 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
-
+from modelport.core.clock import QUARTER_MS
 from modelport.reports.usage import Window
-from modelport.storage.settlement import QUARTER_MS
-from modelport.storage.tables import horizons
-
-REQUESTS = "requests"
-"""The line of `horizons` that says before which moment request rows were swept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +39,3 @@ def cut(window: Window, swept_ms: int = 0) -> Cut:
         else:
             newer = Window(end * QUARTER_MS, end_ms)
     return Cut(first, end, older, newer)
-
-
-def swept_ms(connection: Connection) -> int:
-    """Return the moment before which request rows were swept; 0 when none ever was."""
-    return connection.scalar(select(horizons.c.at_ms).where(horizons.c.name == REQUESTS)) or 0

@@ -7,14 +7,12 @@ from typing import Protocol
 
 import msgspec
 
-from modelport.core.clock import utc_day
+from modelport.core.clock import QUARTER_MS, utc_day
 from modelport.ledger.records import HOUSE_ACCOUNT, Receipt, receipt
 from modelport.ledger.store import Fund, Settlement, Slice
 from modelport.operations.usage import INPUT_METERS, OUTPUT_METERS
 from modelport.storage.tables import requests
 
-QUARTER_MS = 900_000
-"""Usage is summed up by quarter hours: time zones begin their days at each of them."""
 REQUEST_COLUMNS = tuple(column.name for column in requests.columns)
 
 Row = tuple[object, ...]

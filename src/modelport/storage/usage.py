@@ -7,7 +7,8 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from modelport.operations.usage import INPUT_METERS, OUTPUT_METERS
 from modelport.reports.usage import Part, Spent, Window
-from modelport.storage.quarters import cut, swept_ms
+from modelport.storage.periods import LOGS, horizon_of
+from modelport.storage.quarters import cut
 from modelport.storage.tables import requests, usage_rollups
 
 _QUARTERS_AT_ONCE = 100
@@ -41,7 +42,7 @@ usage_decoder = msgspec.json.Decoder(dict[str, int])
 
 def spent(connection: Connection, key_id: int, window: Window) -> Spent:
     """Sum up what the calls of a key cost."""
-    parts = cut(window, swept_ms(connection))
+    parts = cut(window, horizon_of(connection, LOGS))
     found = [connection.execute(_SPENT, {"of_key": key_id, "first": parts.first, "end": parts.end}).one()]
     found += [connection.execute(_EDGE_SPENT, _bounds(key_id, edge)).one() for edge in parts.edges]
     return Spent(sum(int(cost or 0) for cost, _ in found), sum(int(charged or 0) for _, charged in found))
@@ -49,7 +50,7 @@ def spent(connection: Connection, key_id: int, window: Window) -> Spent:
 
 def used(connection: Connection, key_id: int, windows: Sequence[Window]) -> list[Part]:
     """Sum up the calls of a key for each window, model and status that has any."""
-    swept = swept_ms(connection)
+    swept = horizon_of(connection, LOGS)
     sums: dict[tuple[int, str, str], list[int]] = {}
     for number, window in enumerate(windows):
         parts = cut(window, swept)

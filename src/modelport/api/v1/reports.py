@@ -207,7 +207,7 @@ def _call(one: LoggedCall) -> dict[str, object]:
         "model": one.model,
         "cost": {"usd": _usd(one.charged), "credits": one.charged},
         "tokens": _tokens(usage.input_tokens, usage.output_tokens),
-        "request_id": one.request_id,
+        "request_id": one.request_id or None,  # taken from the rows of erased accounts
         "inference_id": one.inference_id,
         "client_request_id": one.client_request_id,
     }
