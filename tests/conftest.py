@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.packages import COMMANDS, apt_line, missing
 
@@ -10,8 +11,10 @@ LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()  # test by its id: the packag
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the list of what is left out."""
+    """Start the list of what is left out; no property depends on how fast its examples are drawn on a busy machine."""
     config.stash[LEFT_OUT] = {}
+    settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("any machine")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
