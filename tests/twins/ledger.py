@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from modelport.core.clock import utc_day
 from modelport.core.credits import Credits
-from modelport.ledger.problems import AlreadySettled, InsufficientFunds
+from modelport.ledger.problems import AlreadySettled, InsufficientFunds, StoreUnavailable
 from modelport.ledger.records import HOUSE_ACCOUNT, WORLD_ACCOUNT, CallRecord, EntryKind, Receipt, receipt
 from modelport.ledger.store import Ended, FreeHour, Fund, Loan, Renewal, Settlement, Slice
 from tests.twins.clock import StoppedClock
@@ -107,6 +107,7 @@ class VaultLedger:
         self._vault = vault
         self._owner = owner
         self._lease_ms = int(lease_s * 1000)
+        self.trouble: StoreUnavailable | None = None
 
     async def borrow(self, fund: Fund, least: Credits, want: Credits) -> Loan:
         await asyncio.sleep(0)

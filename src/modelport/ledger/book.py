@@ -87,8 +87,10 @@ class Book:
         """Reserve `ask` of the account's money (or, when nothing else is open, what is left, but at least `least`).
 
         Raises `InsufficientFunds`, `KeyLimitReached`, `FreeAllowanceUsedUp`, and `StoreUnavailable` when the store
-        cannot be asked.
+        cannot be asked: no answer is asked for that could not be charged.
         """
+        if (trouble := self.store.trouble) is not None:
+            raise trouble.again()
         if ask <= 0:
             return Hold(self, None, None, 0)
         until_s = self.loop.time() + self._hold_wait_s
@@ -197,6 +199,8 @@ class Book:
             try:
                 await self.renew()
             except StoreUnavailable as error:
+                if self.store.trouble is not None:  # which is told once
+                    continue
                 logger.warning("slices could not be renewed and may lapse: %s", error.message)
             except Exception:  # without renewal every slice would lapse
                 logger.exception("slices could not be renewed and may lapse")

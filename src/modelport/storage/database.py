@@ -4,7 +4,7 @@ from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from sqlite3 import DatabaseError, OperationalError
+from sqlite3 import SQLITE_FULL, DatabaseError, OperationalError
 from sqlite3 import Error as SqliteError
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -16,7 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from modelport.core.clock import Clock, SystemClock
-from modelport.ledger.problems import StoreUnavailable
+from modelport.ledger.problems import StoreAway, StoreFull, StoreUnavailable
 
 if TYPE_CHECKING:
     from modelport.storage.teller import Teller
@@ -29,6 +29,10 @@ CONNECTIONS = 8
 """How many connections a process has at most."""
 _CONNECTION_WAIT_S = 10
 _OWNER_ONLY = 0o600
+_DISK_FULL = "53100"
+_NO_SERVER = ("08", "57P")
+"""Classes of PostgreSQL's error codes: the connection failed; the server stops or starts. Without a code there is no
+server that could have sent one."""
 _NOW = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
 _POSTGRES = {
     "connect_timeout": 5,
@@ -47,7 +51,7 @@ def sqlite_url(folder: Path) -> str:
     return URL.create("sqlite", database=str(folder / FILE_NAME)).render_as_string(hide_password=False)
 
 
-class Lost(StoreUnavailable):
+class Lost(StoreAway):
     """The connection to the database broke; a commit that was on its way may have arrived."""
 
 
@@ -200,14 +204,24 @@ def translated() -> Generator[None]:
         yield
     except DBAPIError as error:
         if is_unusable(error.orig):
-            raise StoreUnavailable(first_line(error.orig)) from error
+            raise unavailable(error.orig) from error
         raise
     except PoolTimeout as error:
         raise StoreUnavailable(f"no connection became free within {_CONNECTION_WAIT_S} s") from error
     except SqliteError as error:
         if is_unusable(error):
-            raise StoreUnavailable(str(error)) from error
+            raise unavailable(error) from error
         raise
+
+
+def unavailable(error: BaseException | None) -> StoreUnavailable:
+    """Say what an error of a driver means: no server, no room on its disk, or something else that it says."""
+    state = getattr(error, "sqlstate", None)
+    if getattr(error, "sqlite_errorcode", None) == SQLITE_FULL or state == _DISK_FULL:
+        return StoreFull(first_line(error))
+    if not isinstance(error, SqliteError) and (state is None or state.startswith(_NO_SERVER)):
+        return StoreAway(first_line(error))
+    return StoreUnavailable(first_line(error))
 
 
 def first_line(error: BaseException | None) -> str:
