@@ -1,6 +1,7 @@
 """PostgreSQL goes away under a gateway: what ended is charged once, what did not is refused, and calls work again."""
 
 import asyncio
+import json
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -93,6 +94,10 @@ async def test_while_postgres_is_away_for_long_calls_are_refused_and_afterwards_
         status, reason = await readiness(place)
         assert status == 503
         assert "the database cannot be reached" in reason
+        broken = await asyncio.to_thread(place.gateway.run, "doctor", "--json", check=False)
+        assert broken.returncode == 1
+        [found] = [one for one in json.loads(broken.stdout)["findings"] if one["state"] == "broken"]
+        assert (found["name"], AWAY in found["detail"]) == ("database", True)
         await asyncio.to_thread(postgres.start)
         await under.until_answered(200)
     check_refusals(under.refused, AWAY)

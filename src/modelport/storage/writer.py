@@ -174,10 +174,11 @@ class Writer:
 
     def _write_all(self) -> None:
         while batch := self._batches.get():
+            outcomes: list[object] = []
             try:
-                outcomes = self._commit(batch)
+                outcomes.extend(self._commit(batch))
             except Exception as error:  # noqa: BLE001  whatever it was, each waiter is told and the thread lives on
-                outcomes = [_Failed(error)] * len(batch)
+                outcomes.extend([_Failed(error)] * len(batch))
             self._loop.call_soon_threadsafe(self._finished, batch, outcomes)
 
     def _commit(self, batch: list[_Item]) -> list[object]:
