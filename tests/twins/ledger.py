@@ -93,6 +93,12 @@ class Vault:
             self.owed[account_id] -= paid
         return paid
 
+    def shorten(self, fund: Fund, lease_ms: int) -> None:
+        """Let no slice of a fund live longer than one that is lent now."""
+        for (of_fund, _), allotment in self.allotments.items():
+            if of_fund == fund:
+                allotment.expires_at_ms = min(allotment.expires_at_ms, self.clock.at_ms + lease_ms)
+
     def end_lapsed(self, fund: Fund, but_for: str = "") -> None:
         """End slices that have lapsed."""
         for place, allotment in list(self.allotments.items()):
@@ -118,6 +124,7 @@ class VaultLedger:
             vault.repay(fund.account_id, vault.free(fund))
         free, owed = vault.free(fund), vault.owed[fund.account_id] if fund.key_id is None else 0
         elsewhere = Credits(vault.lent(fund, but_for=self._owner))
+        vault.shorten(fund, self._lease_ms)
         if owed or free < least or free <= 0:
             held = mine.slice if mine and is_alive else None
             return Loan(held, Credits(0), Credits(0 if owed else max(0, free)), elsewhere, Credits(owed))

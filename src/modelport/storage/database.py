@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from sqlite3 import SQLITE_FULL, DatabaseError, OperationalError
+from sqlite3 import Connection as SqliteConnection
 from sqlite3 import Error as SqliteError
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -92,7 +93,7 @@ class Database:
     durability: Durability = "process"
     busy_timeout_s: float = 5.0
     clock: Clock | None = None
-    """The time by which slices lapse; default: the database's own clock, which for a file is this machine's."""
+    """The time; default: the database's own clock, which for a file is this machine's."""
     engine: Engine = field(init=False)
 
     def __post_init__(self) -> None:
@@ -125,6 +126,8 @@ class Database:
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA wal_autocheckpoint = 1000")
         cursor.close()
+        assert isinstance(raw, SqliteConnection)
+        raw.create_function("lease_now_ms", 0, self.lease_now_ms)
 
     @contextmanager
     def read(self) -> Generator[Connection]:
@@ -150,6 +153,10 @@ class Database:
             return SystemClock().now_ms()
         with translated(), self.engine.connect() as connection:
             return connection.scalar(_NOW) or 0
+
+    def lease_now_ms(self) -> int:
+        """Tell the time by which slices lapse: of a file, one that never steps and that all of this machine share."""
+        return self.now_ms() if self.is_shared else round((self.clock or SystemClock()).monotonic_s() * 1000)
 
     def session(self) -> Session:
         """Open a connection for one thread; raises `StoreUnavailable`."""
