@@ -146,9 +146,10 @@ class Writer:
     def _look_for_trouble(self, outcomes: list[object]) -> None:
         """Remember that nothing can be written, say so once, and try it until it can be."""
         for outcome in outcomes:
-            if type(outcome) is _Failed and isinstance(outcome.error, StoreUnavailable):
-                self.trouble = outcome.error
-                logger.error("%s", outcome.error.message)
+            error = outcome.error if type(outcome) is _Failed else None
+            if isinstance(error, StoreUnavailable) and not isinstance(error, Crowded):
+                self.trouble = error
+                logger.error("%s", error.message)
                 self._probe_later()
                 return
 
@@ -237,7 +238,7 @@ class Writer:
         try:
             return self._together(batch)
         except InTheWay as problem:
-            raise StoreUnavailable(str(problem)) from problem
+            raise Crowded(str(problem)) from problem
 
     def _together(self, batch: list[_Item]) -> list[object]:
         if any(isinstance(item, _Run) for item in batch):
@@ -258,6 +259,10 @@ class Writer:
             elif connection is not None:
                 outcomes.extend(_attempt(connection, item.work) for item in items if isinstance(item, _Run))
         return outcomes
+
+
+class Crowded(StoreUnavailable):
+    """Others had precedence each time: a matter of what was asked, not of the database."""
 
 
 @dataclass(frozen=True, slots=True)
