@@ -10,6 +10,7 @@ from modelport.storage.database import Database, sqlite_url
 from modelport.storage.ledger import Ledger
 from modelport.storage.migrate import migrate
 from modelport.storage.moves import free_of
+from modelport.storage.owners import end_lapsed
 from modelport.storage.writer import Writer
 
 DAY_S = 86_400
@@ -52,6 +53,7 @@ async def test_slices_do_not_notice_that_the_wall_clock_is_set(tmp_path: Path) -
             assert (await other.borrow(Fund(account_id), Credits(1), Credits(1))).lent_elsewhere == 100
             assert await one.renew([Renewal(loan.slice, Credits(0))]) == []
             assert free(database, account_id) == 0
+            assert end_lapsed(database) == 0
         machine.up_s += 5
         assert (await other.borrow(Fund(account_id), Credits(100), Credits(100))).granted == 100
     database.close()
