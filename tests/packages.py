@@ -15,6 +15,7 @@ from pathlib import Path
 # that a test names in `@pytest.mark.debian(...)` is here.
 COMMANDS = {
     "curl": "curl",
+    "faketime": "faketime",
     "gcc": "gcc",
     "nginx": "nginx",
     "nodejs": "node",

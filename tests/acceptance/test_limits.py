@@ -14,6 +14,7 @@ from openai import OpenAI
 
 from modelport.core.pace import Pace
 from tests.acceptance.conftest import Site
+from tests.acceptance.outages import CREDIT, check, load
 from tests.acceptance.test_keys import seconds_until, status
 from tests.acceptance.test_workers import Door, doors
 from tests.acceptance.traffic import Reply, Town, chat, request, town
@@ -193,3 +194,32 @@ async def test_metrics_count_calls_and_refusals(place: Town) -> None:
         wrong = await each[0].ask(request(key, b"", path="/metrics", method="GET"))
     assert [now - then for then, now in zip(before, after, strict=True)] == [2, 1, 1, 0]
     assert wrong.status == 401
+
+
+@pytest.mark.debian("redis-server")
+@pytest.mark.asyncio(loop_scope="module")
+async def test_calls_that_go_on_while_redis_is_killed_and_comes_back_are_answered_or_told_of_the_limit(
+    place: Town, redis: RedisServer
+) -> None:
+    opened = place.account("loaded", CREDIT)
+    place.desk.accounts.limit(opened, Pace(requests_per_minute=1_000_000), place.desk.now_ms())
+    closed = paced(place, "loaded and closed", Pace(tokens_per_minute=1_000_000))
+    told_before = place.gateway.stderr.count("the store of rate limits cannot be asked")
+
+    def is_degraded(reply: Reply) -> bool:
+        return reply.headers.get("x-modelport-rate-limit") == "degraded"
+
+    async with load(place, opened, place.key(opened)) as under, doors(place) as each:
+        await under.until_answered(50)
+        redis.kill()
+        await under.until(is_degraded, 50)
+        assert {reply.status for reply in await all_of(each, closed, 1)} == {429}
+        redis.start()
+        async with asyncio.timeout(WITHIN_S):
+            while await counted(each, "modelport_rate_limit_degraded"):
+                pass
+        await under.until(lambda reply: reply.is_complete and not is_degraded(reply), 50)
+        assert of(await all_of(each, closed, 1)) == {(200, None): 3}
+    assert under.refused == []
+    check(under)
+    assert place.gateway.stderr.count("the store of rate limits cannot be asked") - told_before <= WORKERS

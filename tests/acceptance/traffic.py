@@ -216,17 +216,21 @@ async def town(
     models: Iterable[str] = (),
     timeouts: Mapping[str, float] | None = None,
     database_url: str | None = None,
+    more: Mapping[str, str] | None = None,
     **settings: object,
 ) -> AsyncGenerator[Town]:
     """Run a gateway over a fake in this process.
 
     `models` are more of the fake's, `timeouts` those of the provider, `settings` variables in lower case;
-    `database_url` is that of a PostgreSQL database in place of the file.
+    `database_url` is that of a PostgreSQL database in place of the file, `more` are other
+    variables of its environment.
     """
     raise_file_limit()
     chosen = {"server_drain_s": 2, **settings}
     variables = {f"MODELPORT_{name.upper()}": str(value) for name, value in chosen.items()}
-    gateway = Gateway(folder / "data", secrets=SECRETS, settings=variables, database_url=database_url)
+    gateway = Gateway(
+        folder / "data", secrets=SECRETS, settings={**variables, **(more or {})}, database_url=database_url
+    )
     async with FakeUpstream(latency_ms=latency_ms, piece_interval_ms=piece_interval_ms) as fake:
         waits = ", ".join(f"{name} = {seconds}" for name, seconds in (timeouts or {}).items())
         offered = MODELS | dict.fromkeys(models, ("0.5", "1.5"))

@@ -92,6 +92,19 @@ async def test_a_period_begins_afresh_at_midnight_utc(world: World, period: Peri
         (await book.hold(account_id, key, TEN, TEN)).release()
 
 
+async def test_a_clock_that_is_put_back_over_midnight_goes_back_to_the_day_before(world: World) -> None:
+    account_id = world.account(1000)
+    key = world.key(account_id, 10, "day")
+    async with Book(await world.process("a"), world.clock) as book:
+        await one_call(book, account_id, key, 1)
+        world.clock.pass_s(DAY_MS // 1000)
+        await one_call(book, account_id, key, 2)
+        world.clock.pass_s(-DAY_MS // 1000)
+        with pytest.raises(KeyLimitReached):
+            await one_call(book, account_id, key, 3)
+    assert world.problems() == []
+
+
 async def test_a_call_that_began_before_midnight_counts_in_its_own_period(world: World) -> None:
     account_id = world.account(1000)
     key = world.key(account_id, 10, "day")

@@ -56,3 +56,10 @@ def test_of_many_that_ask_at_once_one_gets_it(database: Database) -> None:
                 pool.map(lambda owner, duty=f"duty {number}": take_duty(database, duty, owner, 10), "abcdefgh")
             )
             assert taken.count(True) == 1
+
+
+def test_a_turn_that_was_taken_before_the_clock_was_put_back_is_over(database: Database, clock: StoppedClock) -> None:
+    assert take_duty(database, "sweep", "a", 10)
+    clock.pass_s(-86_400)
+    assert take_duty(database, "sweep", "b", 10)
+    assert not take_duty(database, "sweep", "a", 10)

@@ -75,6 +75,47 @@ async def test_a_slice_lives_as_long_as_it_is_renewed(world: World) -> None:
     assert again != lent
 
 
+async def test_a_slice_of_the_dead_is_free_a_lease_after_the_clock_was_put_back(world: World) -> None:
+    account_id = world.account(100)
+    dead, alive = await world.process("dead"), await world.process("alive")
+    await dead.borrow(Fund(account_id), Credits(100), Credits(100))
+    world.clock.pass_s(-86_400)
+    assert (await alive.borrow(Fund(account_id), Credits(1), Credits(1))).lent_elsewhere == 100
+    world.clock.pass_s(5)
+    assert (await alive.borrow(Fund(account_id), Credits(100), Credits(100))).granted == 100
+    assert world.problems() == []
+
+
+async def test_a_slice_of_the_living_outlasts_a_clock_that_is_put_back(world: World) -> None:
+    account_id = world.account(100)
+    one, other = await world.process("a"), await world.process("b")
+    lent = loaned(await one.borrow(Fund(account_id), Credits(100), Credits(100)))
+    world.clock.pass_s(-86_400)
+    for _ in range(3):
+        assert (await other.borrow(Fund(account_id), Credits(1), Credits(1))).granted == 0
+        assert await one.renew([Renewal(lent, Credits(0))]) == []
+        world.clock.pass_s(4)
+    (outcome,) = await settled(one, Settlement(call(account_id, 90), lent, Credits(90), Credits(0)))
+    assert outcome == Receipt(Credits(90), Credits(0), "charged")
+    assert world.problems() == []
+
+
+async def test_no_clock_that_is_put_forward_makes_money(world: World) -> None:
+    account_id = world.account(100)
+    one, other = await world.process("a"), await world.process("b")
+    lent = loaned(await one.borrow(Fund(account_id), Credits(100), Credits(100)))
+    world.clock.pass_s(86_400)
+    again = loaned(await other.borrow(Fund(account_id), Credits(60), Credits(60)))
+    outcomes = await settled(
+        one,
+        Settlement(call(account_id, 90, 1), lent, Credits(90), Credits(0)),
+        Settlement(call(account_id, 60, 2), again, Credits(60), Credits(0)),
+    )
+    assert outcomes == [Receipt(Credits(40), Credits(50), "short"), Receipt(Credits(60), Credits(0), "charged")]
+    assert world.balance(account_id) == 0
+    assert world.problems() == []
+
+
 async def test_a_slice_ends_when_the_books_are_reclaimed(world: World) -> None:
     account_id = world.account(100)
     store = await world.process("a")

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection
 
 from modelport.core.credits import Credits
-from modelport.ledger.problems import StoreUnavailable
+from modelport.ledger.problems import StoreFull, StoreUnavailable
 from modelport.ledger.records import Receipt
 from modelport.ledger.store import Settlement
 from modelport.storage.accounts import Accounts
@@ -168,6 +168,39 @@ def ask(teller: Teller, statement: str) -> Any:
         return teller.cursor.execute(statement)
     assert isinstance(teller, PostgresTeller)
     return teller.ask(statement)
+
+
+async def test_a_trouble_is_told_once_and_over_once_more_than_a_little_can_be_written(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    account_id = Accounts(database).create("a", "", Credits(100), 0).id
+    said: list[str] = []
+    caplog.set_level(logging.WARNING, "modelport.storage.writer")
+    async with Writer(database) as writer:
+
+        def limit(pages: int) -> Callable[[Connection], int]:
+            return lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}").scalar_one()
+
+        def much(connection: Connection) -> None:
+            connection.exec_driver_sql("INSERT INTO changes (kind, subject, at_ms) VALUES ('key', zeroblob(9000), 1)")
+
+        pages: int = await writer.run(limit(1))
+        assert writer.trouble is None
+        for _ in range(2):
+            with pytest.raises(StoreFull):
+                while True:
+                    await writer.run(much)
+        assert isinstance(writer.trouble, StoreFull)
+        await writer.run(limit(pages + 1000))
+        assert isinstance(writer.trouble, StoreFull)  # that one thing was written does not say that others can be
+        async with asyncio.timeout(30):
+            while writer.trouble is not None:  # noqa: ASYNC110 - the writer has nobody to tell
+                await asyncio.sleep(0.01)
+        ended: list[object] = []
+        writer.settle(settlement(account_id, 1), ended.append)
+        said.extend(record.message.partition(" ")[2][:14] for record in caplog.records)
+    assert isinstance(ended[0], Receipt)
+    assert said == ["disk of the da", "ledger can be "]
 
 
 async def test_quick_work_that_fails_is_undone_and_the_rest_of_its_group_is_done(database: Database) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from modelport.core.clock import utc_day
 from modelport.core.credits import Credits
-from modelport.ledger.problems import AlreadySettled, InsufficientFunds
+from modelport.ledger.problems import AlreadySettled, InsufficientFunds, StoreUnavailable
 from modelport.ledger.records import HOUSE_ACCOUNT, WORLD_ACCOUNT, CallRecord, EntryKind, Receipt, receipt
 from modelport.ledger.store import Ended, FreeHour, Fund, Loan, Renewal, Settlement, Slice
 from tests.twins.clock import StoppedClock
@@ -93,6 +93,12 @@ class Vault:
             self.owed[account_id] -= paid
         return paid
 
+    def shorten(self, fund: Fund, lease_ms: int) -> None:
+        """Let no slice of a fund live longer than one that is lent now."""
+        for (of_fund, _), allotment in self.allotments.items():
+            if of_fund == fund:
+                allotment.expires_at_ms = min(allotment.expires_at_ms, self.clock.at_ms + lease_ms)
+
     def end_lapsed(self, fund: Fund, but_for: str = "") -> None:
         """End slices that have lapsed."""
         for place, allotment in list(self.allotments.items()):
@@ -107,6 +113,7 @@ class VaultLedger:
         self._vault = vault
         self._owner = owner
         self._lease_ms = int(lease_s * 1000)
+        self.trouble: StoreUnavailable | None = None
 
     async def borrow(self, fund: Fund, least: Credits, want: Credits) -> Loan:
         await asyncio.sleep(0)
@@ -117,6 +124,7 @@ class VaultLedger:
             vault.repay(fund.account_id, vault.free(fund))
         free, owed = vault.free(fund), vault.owed[fund.account_id] if fund.key_id is None else 0
         elsewhere = Credits(vault.lent(fund, but_for=self._owner))
+        vault.shorten(fund, self._lease_ms)
         if owed or free < least or free <= 0:
             held = mine.slice if mine and is_alive else None
             return Loan(held, Credits(0), Credits(0 if owed else max(0, free)), elsewhere, Credits(owed))

@@ -110,6 +110,17 @@ RULES: dict[type[Problem], Rule] = {
     http.NotReady: Rule(503, "not_ready"),
     KeysBusy: Rule(503, "overloaded"),
     money.StoreUnavailable: Rule(503, "store_unavailable"),
+    money.StoreAway: Rule(
+        503,
+        "store_unavailable",
+        text="Service unavailable: this gateway's database cannot be reached; calls work again as soon as it can",
+    ),
+    money.StoreFull: Rule(
+        503,
+        "store_unavailable",
+        text="Service unavailable: the disk of this gateway's data folder or database is full; calls work again as "
+        "soon as there is room",
+    ),
     CallerLeft: Rule(499, "caller_left"),
     routing.WrongOperation: Rule(400, "wrong_operation"),
     CannotFill: Rule(404, "cannot_fill"),

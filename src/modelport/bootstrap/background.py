@@ -14,7 +14,9 @@ from modelport.core.clock import DAY_MS, QUARTER_MS, Clock
 from modelport.core.errors import Problem
 from modelport.keys.ring import KeyRing
 from modelport.ledger.book import Book
+from modelport.ledger.problems import StoreAway
 from modelport.ledger.records import WORLD_ACCOUNT
+from modelport.ledger.store import LedgerStore
 from modelport.serving.keeping import Keeping
 from modelport.storage.changes import Change, Changes
 from modelport.storage.database import Database
@@ -39,13 +41,15 @@ _LEASE_S = 30.0
 _ROWS = "old rows"
 _TIDY_S = 60.0
 _CHANGES_AT_ONCE = 1_000
+_AWAY = "the database cannot be reached: see the log"
 
 
 @dataclass(slots=True)
 class Readiness:
-    """Says whether the database can be read; at most one look is under way, however many ask."""
+    """Says whether the database can be read and written; at most one look is under way, however many ask."""
 
     database: Database
+    store: LedgerStore
     _looking: asyncio.Task[str | None] | None = field(default=None, init=False)
 
     async def reason(self) -> str | None:
@@ -62,9 +66,14 @@ class Readiness:
         try:
             with self.database.read() as connection:
                 owed_by(connection, WORLD_ACCOUNT)  # one row; what the world has is summed up from all entries
+        except StoreAway:
+            return _AWAY
         except Problem as problem:
             return f"the database cannot be read: {problem.message}"
-        return None
+        trouble = self.store.trouble
+        if isinstance(trouble, StoreAway):  # where the server is, is nobody else's business
+            return _AWAY
+        return None if trouble is None else trouble.message
 
 
 @dataclass(slots=True)
@@ -104,6 +113,7 @@ class Follower:
 
     async def follow(self) -> None:
         """Look for changes whenever there are some, for ever: ten times a second, or when the database says so."""
+        is_told = False
         with ThreadPoolExecutor(1, "modelport-changes") as waiting:
             while True:
                 if self.changes.is_quick:
@@ -112,8 +122,11 @@ class Follower:
                     await asyncio.get_running_loop().run_in_executor(waiting, self.changes.wait, _WAIT_S)
                 try:
                     await self.poll()
+                    is_told = False
                 except Problem as problem:
-                    _log.error("changes could not be read: %s", problem.message)
+                    if not is_told:
+                        _log.error("changes could not be read: %s", problem.message)
+                    is_told = True
 
 
 async def watch(in_force: CatalogueInForce, providers: Providers) -> None:

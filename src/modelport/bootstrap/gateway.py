@@ -167,7 +167,7 @@ def _app(
         ),
         exports=ExportRoutes(StoredExports(desk.database), clock, asyncio.to_thread),
         reports=ReportRoutes(Reports(desk.database), desk.cursors, clock, asyncio.to_thread, calls.pacing.admit_report),
-        health=HealthRoutes(Readiness(desk.database).reason, lambda: in_force.rejected, number),
+        health=HealthRoutes(Readiness(desk.database, store).reason, lambda: in_force.rejected, number),
         metrics=None if token is None else MetricsRoutes(counters, token),
         payments=None if paying is None else PaymentRoutes(paying),
     )

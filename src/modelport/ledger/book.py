@@ -49,8 +49,8 @@ class Book:
         """By limited key: what it may still spend in the period that is running."""
         self._over: list[Purse] = []
         """Limits of periods that are over, until their last calls have ended."""
-        self._periods: dict[int, tuple[str, int]] = {}
-        """By limited key: its kind of period, and when the one that is running ends (ms)."""
+        self._periods: dict[int, tuple[str, int, int]] = {}
+        """By limited key: its kind of period, and when the one that is running begins and ends (ms)."""
         self._tasks: set[asyncio.Task[object]] = set()
         self._is_closed = False
 
@@ -87,8 +87,10 @@ class Book:
         """Reserve `ask` of the account's money (or, when nothing else is open, what is left, but at least `least`).
 
         Raises `InsufficientFunds`, `KeyLimitReached`, `FreeAllowanceUsedUp`, and `StoreUnavailable` when the store
-        cannot be asked.
+        cannot be asked: no answer is asked for that could not be charged.
         """
+        if (trouble := self.store.trouble) is not None:
+            raise trouble.again()
         if ask <= 0:
             return Hold(self, None, None, 0)
         until_s = self.loop.time() + self._hold_wait_s
@@ -197,6 +199,8 @@ class Book:
             try:
                 await self.renew()
             except StoreUnavailable as error:
+                if self.store.trouble is not None:  # which is told once
+                    continue
                 logger.warning("slices could not be renewed and may lapse: %s", error.message)
             except Exception:  # without renewal every slice would lapse
                 logger.exception("slices could not be renewed and may lapse")
@@ -215,8 +219,8 @@ class Book:
         now_ms = self._clock.now_ms()
         purse = self.limits.get(budget.key_id)
         if purse is not None:
-            period, ends_ms = self._periods[budget.key_id]
-            if period == budget.period and now_ms < ends_ms:
+            period, begins_ms, ends_ms = self._periods[budget.key_id]
+            if period == budget.period and begins_ms <= now_ms < ends_ms:
                 return purse
         since_day, until_day = period_days(budget.period, now_ms)
         opened = self._purse(Fund(account_id, budget.key_id, since_day))
@@ -224,7 +228,7 @@ class Book:
             self._over.append(purse)
         self.limits[budget.key_id] = opened
         ends_ms = _NEVER_MS if until_day is None else until_day * _DAY_MS
-        self._periods[budget.key_id] = (budget.period, ends_ms)
+        self._periods[budget.key_id] = (budget.period, since_day * _DAY_MS, ends_ms)
         return opened
 
     def spawn(self, work: Coroutine[object, object, T]) -> asyncio.Task[T]:

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from modelport.core.counters import Counters
+from modelport.ledger.problems import StoreUnavailable
 from modelport.ledger.records import Receipt
 from modelport.ledger.store import Ended, LedgerStore, Settlement
 
@@ -22,6 +23,12 @@ class CountedLedger:
         self.borrow, self.renew, self.free_hour = store.borrow, store.renew, store.free_hour
         self.balance, self.move = store.balance, store.move
         self.settle = _counted(store.settle, counters)
+        self._store = store
+
+    @property
+    def trouble(self) -> StoreUnavailable | None:
+        """Why nothing can be written now; None when it can."""
+        return self._store.trouble
 
 
 def _counted(settle: _Settle, counters: Counters) -> _Settle:

@@ -60,12 +60,34 @@ class AlreadySettled(Problem):
 class StoreUnavailable(Problem):
     """The database could not be written or read; nothing of what was asked happened (503)."""
 
+    retry_after_s = 1
+    said = (
+        "the ledger could not be written ({reason}): check that the data folder's disk has room and that no other "
+        "program holds the database, then try again"
+    )
+
     def __init__(self, reason: str) -> None:
-        super().__init__(
-            f"the ledger could not be written ({reason}): check that the data folder's disk has room and that no "
-            "other program holds the database, then try again"
-        )
+        super().__init__(self.said.format(reason=reason))
         self.reason = reason
+
+    def again(self) -> "StoreUnavailable":
+        """Say the same to one more."""
+        return type(self)(self.reason)
+
+
+class StoreAway(StoreUnavailable):
+    """The server of the database cannot be reached."""
+
+    said = "the database cannot be reached ({reason}): check that MODELPORT_DATABASE_URL is right and its server runs"
+
+
+class StoreFull(StoreUnavailable):
+    """The disk of the database has no room."""
+
+    said = (
+        "the disk of the data folder, or of the database that MODELPORT_DATABASE_URL names, is full ({reason}): no "
+        "call can be charged, and so none is served, until there is room on it"
+    )
 
 
 class HoldEnded(RuntimeError):

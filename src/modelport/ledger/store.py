@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from modelport.core.credits import NO_CREDITS, Credits
+from modelport.ledger.problems import StoreUnavailable
 from modelport.ledger.records import CallRecord, EntryKind, Receipt
 
 
@@ -75,6 +76,11 @@ Ended = Callable[[Receipt | Exception], None]
 
 class LedgerStore(Protocol):
     """Keeps money. Awaitables resolve when committed; what is asked is done in the order in which it was asked."""
+
+    @property
+    def trouble(self) -> StoreUnavailable | None:
+        """Why nothing can be written now; None when it can."""
+        ...
 
     async def borrow(self, fund: Fund, least: Credits, want: Credits) -> Loan:
         """Add between `least` and `want` of what is free in the fund to this process's slice, or nothing.

@@ -98,7 +98,7 @@ def check_books(database: Database) -> list[str]:
         horizon = horizon_of(connection, LOGS)
         day = -(-horizon // DAY_MS)  # What keys spend is summed by days: the one that is not whole is left out.
         terms = {
-            "now": database.now_ms(),
+            "now": database.lease_now_ms(),
             "horizon": horizon,
             "quarter": horizon // QUARTER_MS,
             "day": day,

@@ -4,7 +4,8 @@ from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from sqlite3 import DatabaseError, OperationalError
+from sqlite3 import SQLITE_FULL, DatabaseError, OperationalError
+from sqlite3 import Connection as SqliteConnection
 from sqlite3 import Error as SqliteError
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -16,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from modelport.core.clock import Clock, SystemClock
-from modelport.ledger.problems import StoreUnavailable
+from modelport.ledger.problems import StoreAway, StoreFull, StoreUnavailable
 
 if TYPE_CHECKING:
     from modelport.storage.teller import Teller
@@ -29,6 +30,10 @@ CONNECTIONS = 8
 """How many connections a process has at most."""
 _CONNECTION_WAIT_S = 10
 _OWNER_ONLY = 0o600
+_DISK_FULL = "53100"
+_NO_SERVER = ("08", "57P")
+"""Classes of PostgreSQL's error codes: the connection failed; the server stops or starts. Without a code there is no
+server that could have sent one."""
 _NOW = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
 _POSTGRES = {
     "connect_timeout": 5,
@@ -47,7 +52,7 @@ def sqlite_url(folder: Path) -> str:
     return URL.create("sqlite", database=str(folder / FILE_NAME)).render_as_string(hide_password=False)
 
 
-class Lost(StoreUnavailable):
+class Lost(StoreAway):
     """The connection to the database broke; a commit that was on its way may have arrived."""
 
 
@@ -88,7 +93,7 @@ class Database:
     durability: Durability = "process"
     busy_timeout_s: float = 5.0
     clock: Clock | None = None
-    """The time by which slices lapse; default: the database's own clock, which for a file is this machine's."""
+    """The time; default: the database's own clock, which for a file is this machine's."""
     engine: Engine = field(init=False)
 
     def __post_init__(self) -> None:
@@ -121,6 +126,8 @@ class Database:
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA wal_autocheckpoint = 1000")
         cursor.close()
+        assert isinstance(raw, SqliteConnection)
+        raw.create_function("lease_now_ms", 0, self.lease_now_ms)
 
     @contextmanager
     def read(self) -> Generator[Connection]:
@@ -146,6 +153,10 @@ class Database:
             return SystemClock().now_ms()
         with translated(), self.engine.connect() as connection:
             return connection.scalar(_NOW) or 0
+
+    def lease_now_ms(self) -> int:
+        """Tell the time by which slices lapse: of a file, one that never steps and that all of this machine share."""
+        return self.now_ms() if self.is_shared else round((self.clock or SystemClock()).monotonic_s() * 1000)
 
     def session(self) -> Session:
         """Open a connection for one thread; raises `StoreUnavailable`."""
@@ -200,14 +211,24 @@ def translated() -> Generator[None]:
         yield
     except DBAPIError as error:
         if is_unusable(error.orig):
-            raise StoreUnavailable(first_line(error.orig)) from error
+            raise unavailable(error.orig) from error
         raise
     except PoolTimeout as error:
         raise StoreUnavailable(f"no connection became free within {_CONNECTION_WAIT_S} s") from error
     except SqliteError as error:
         if is_unusable(error):
-            raise StoreUnavailable(str(error)) from error
+            raise unavailable(error) from error
         raise
+
+
+def unavailable(error: BaseException | None) -> StoreUnavailable:
+    """Say what an error of a driver means: no server, no room on its disk, or something else that it says."""
+    state = getattr(error, "sqlstate", None)
+    if getattr(error, "sqlite_errorcode", None) == SQLITE_FULL or state == _DISK_FULL:
+        return StoreFull(first_line(error))
+    if not isinstance(error, SqliteError) and (state is None or state.startswith(_NO_SERVER)):
+        return StoreAway(first_line(error))
+    return StoreUnavailable(first_line(error))
 
 
 def first_line(error: BaseException | None) -> str:

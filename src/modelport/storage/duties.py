@@ -8,19 +8,20 @@ from modelport.storage.tables import duties
 _TAKE = text(
     "INSERT INTO duties (name, owner, until_ms) VALUES (:name, :owner, :until) ON CONFLICT (name) DO UPDATE "
     "SET owner = excluded.owner, until_ms = excluded.until_ms "
-    "WHERE duties.owner = excluded.owner OR duties.until_ms <= :now"
+    "WHERE duties.owner = excluded.owner OR duties.until_ms <= :now OR duties.until_ms > :until"
 )
 
 
 def take_duty(database: Database, name: str, owner: str, lease_s: float) -> bool:
     """Take or keep a duty for a while on the database's clock; False while another process has it.
 
-    Nothing is written while another has it, nor by its owner during the first half of his turn.
+    Nothing is written while another has it, nor by its owner during the first half of his turn. A turn that ends later
+    than one taken now was taken before the clock was put back: it is over.
     """
     now, lease = database.now_ms(), int(lease_s * 1000)
     with database.read() as connection:
         row = connection.execute(select(duties.c.owner, duties.c.until_ms).where(duties.c.name == name)).first()
-    if row is not None and row.until_ms > now:
+    if row is not None and now < row.until_ms <= now + lease:
         if row.owner != owner:
             return False
         if row.until_ms > now + lease // 2:

@@ -11,7 +11,7 @@ from modelport.core.errors import Problem
 from modelport.ledger.records import WORLD_ACCOUNT
 from modelport.storage.changes import note_change
 from modelport.storage.database import Database
-from modelport.storage.moves import balance_of, enter, free_of, repay
+from modelport.storage.moves import balance_of, enter, free_of, is_lent, repay
 from modelport.storage.tables import (
     accounts,
     allotments,
@@ -132,7 +132,7 @@ def _refuse_open(connection: Connection, account: Erasable, now_ms: int) -> None
     """Raise `CallsUnderWay` while anything is left or lent; locks the balance until the transaction ends."""
     free_of(connection, account.id, now_ms)
     balance = balance_of(connection, account.id)
-    lent = select(func.count()).where(allotments.c.account_id == account.id, allotments.c.expires_at_ms > now_ms)
+    lent = select(func.count()).where(allotments.c.account_id == account.id, is_lent(connection, now_ms))
     if balance or connection.scalar(lent):
         raise CallsUnderWay(account.name, balance)
 

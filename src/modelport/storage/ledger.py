@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, delete, func, select
 
 from modelport.core.credits import NO_CREDITS, Credits
+from modelport.ledger.problems import StoreUnavailable
 from modelport.ledger.records import EntryKind
 from modelport.ledger.store import Ended, FreeHour, Fund, Loan, Renewal, Settlement, Slice
 from modelport.storage.database import Database
@@ -36,6 +37,11 @@ class Ledger:
         self._owner = owner
         self._lease_ms = int(lease_s * 1000)
         self._free_per_hour = free_per_hour
+
+    @property
+    def trouble(self) -> StoreUnavailable | None:
+        """Why nothing can be written now; None when it can."""
+        return self._writer.trouble
 
     def settle(self, settlement: Settlement, ended: Ended) -> None:
         """Commit a call's row and entries, then call `ended` once on the event loop."""

@@ -1,6 +1,6 @@
 """Moves of money in the caller's transaction: each a balanced pair, under the lock of the customer's balance."""
 
-from sqlalchemy import Connection, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, text, update
 
 from modelport.core.credits import Credits
 from modelport.ledger.problems import InsufficientFunds
@@ -10,6 +10,7 @@ from modelport.storage.database import Database
 from modelport.storage.reckoning import keep_within, reckon_used
 from modelport.storage.tables import allotments, balances, entries
 
+_LONGEST_LEASE_MS = 3_600_000
 _OURS = (WORLD_ACCOUNT, HOUSE_ACCOUNT)
 
 
@@ -32,9 +33,21 @@ def free_of(connection: Connection, account_id: int, now_ms: int) -> int:
     locked = select(balances.c.credits).where(balances.c.account_id == account_id).with_for_update()
     has = connection.scalar(locked) or 0
     lent = select(func.coalesce(func.sum(allotments.c.credits), 0)).where(
-        allotments.c.account_id == account_id, allotments.c.expires_at_ms > now_ms
+        allotments.c.account_id == account_id, is_lent(connection, now_ms)
     )
     return has - int(connection.scalar(lent) or 0)
+
+
+def is_lent(connection: Connection, now_ms: int) -> ColumnElement[bool]:
+    """Pick the slices that have not lapsed.
+
+    Those of a file lapse by a clock that starts with the machine: what ends too late was lent before it last started.
+    """
+    until = allotments.c.expires_at_ms
+    if connection.dialect.name == "postgresql":
+        return until > now_ms
+    now = func.lease_now_ms()
+    return and_(until > now, until < now + _LONGEST_LEASE_MS)
 
 
 def enter(

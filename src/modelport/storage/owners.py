@@ -24,7 +24,7 @@ def end_lapsed(database: Database) -> int:
 
     Whoever borrows does so for the fund that he borrows from. Each fund is locked first, as there.
     """
-    before = database.now_ms() - _SILENT_MS
+    before = database.lease_now_ms() - _SILENT_MS
     return sum(
         _end_of(database, slices, fund, lock, one, before)
         for slices, fund, lock in (

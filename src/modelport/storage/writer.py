@@ -13,11 +13,12 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete, insert
 
 from modelport.ledger.problems import StoreUnavailable
 from modelport.ledger.store import Ended, Settlement
 from modelport.storage.database import Database, InTheWay, Lost, translated
+from modelport.storage.tables import duties
 from modelport.storage.teller import Teller
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,10 @@ CAPACITY = 20_000
 RETRY_S = 10.0
 """How long writes are tried again while the database is away, before they fail."""
 _TIMES = 5
+_PROBE_S = 0.5
+_PROBE = "probe of the writer"
+_ROOM = "." * 65_536
+"""As much as a group of settlements takes, so that the trouble is not over before there is room for those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,9 @@ class Writer:
         self._waiting: list[_Item] = []
         self._is_busy = False
         self._is_closed = False
+        self._probe: asyncio.TimerHandle | None = None
+        self.trouble: StoreUnavailable | None = None
+        """Why nothing can be written now; None when it can. Looked at anew by itself, every now and then."""
         self._batches: SimpleQueue[list[_Item] | None] = SimpleQueue()
 
     async def __aenter__(self) -> Self:
@@ -81,6 +89,8 @@ class Writer:
     ) -> None:
         """Commit what waits, then end the thread."""
         self._is_closed = True
+        if self._probe is not None:
+            self._probe.cancel()
         await self._drained.wait()
         self._batches.put(None)
         await asyncio.to_thread(self._thread.join)
@@ -113,43 +123,85 @@ class Writer:
         self._waiting.append(item)
 
     def _flush(self) -> None:
+        if self._is_busy or not self._waiting:  # one that ended a moment ago has added to what waited
+            return
         batch, self._waiting = self._waiting, []
         self._is_busy = True
         self._batches.put(batch)
 
     def _finished(self, batch: list[_Item], outcomes: list[object]) -> None:
         self._is_busy = False
+        if self.trouble is None:
+            self._look_for_trouble(outcomes)
         for item, outcome in zip(batch, outcomes, strict=True):
             if isinstance(item, _Settle):
                 item.ended(outcome.error if isinstance(outcome, _Failed) else outcome)  # pyright: ignore[reportArgumentType]
             else:
                 item.ended(outcome)
         if self._waiting:
-            if not self._is_busy:
-                self._flush()
+            self._flush()
         else:
             self._drained.set()
 
+    def _look_for_trouble(self, outcomes: list[object]) -> None:
+        """Remember that nothing can be written, say so once, and try it until it can be."""
+        for outcome in outcomes:
+            error = outcome.error if type(outcome) is _Failed else None
+            if isinstance(error, StoreUnavailable) and not isinstance(error, Crowded):
+                self.trouble = error
+                logger.error("%s", error.message)
+                self._probe_later()
+                return
+
+    def _probe_later(self) -> None:
+        if not self._is_closed:
+            self._probe = self._loop.call_later(_PROBE_S, self._probe_now)
+
+    def _probe_now(self) -> None:
+        try:
+            self._add(_Run(_take_room, self._probed))
+        except StoreUnavailable:  # too much waits
+            self._probe_later()
+
+    def _probed(self, outcome: object) -> None:
+        """Count the trouble as over once more than a little was written."""
+        if isinstance(outcome, _Failed):
+            self._probe_later()
+            return
+        self.trouble = None
+        logger.warning("the ledger can be written again")
+        with suppress(StoreUnavailable):  # else the next probe takes it away
+            self._add(_Run(_give_room, lambda _: None))
+
     def _write_all(self) -> None:
         while batch := self._batches.get():
-            outcomes = self._commit(batch)
+            outcomes: list[object] = []
+            try:
+                outcomes.extend(self._commit(batch))
+            except Exception as error:  # noqa: BLE001  whatever it was, each waiter is told and the thread lives on
+                outcomes.extend([_Failed(error)] * len(batch))
             self._loop.call_soon_threadsafe(self._finished, batch, outcomes)
 
     def _commit(self, batch: list[_Item]) -> list[object]:
         """Write a batch; when the database goes away meanwhile, wait for it and write what is not written yet."""
-        until_s = time.monotonic() + self._retry_s
+        until_s = time.monotonic() + (self._retry_s if self.trouble is None else 0.0)
         known: dict[int, object] = {}
-        while True:
-            left = [place for place in range(len(batch)) if place not in known]
+        left: dict[int, _Item] = dict(enumerate(batch))
+        lost: Lost | None = None
+        while left:
             try:
-                known.update(zip(left, self._written([batch[place] for place in left]), strict=True))
+                if lost is not None:
+                    known.update(self._found_out(left, lost))
+                    left = {place: item for place, item in left.items() if place not in known}
+                known.update(zip(left, self._written(list(left.values())), strict=True))
                 break
-            except Lost as lost:
-                logger.warning("%s", lost.message)
+            except StoreUnavailable as problem:
+                lost = problem if isinstance(problem, Lost) else lost
+                if self.trouble is None:
+                    logger.warning("%s", problem.message)
                 if not self._session.reopen(until_s):
-                    known.update((place, _Failed(lost)) for place in left)
+                    known.update((place, _Failed(problem)) for place in left)
                     break
-                known.update(self._found_out({place: batch[place] for place in left}, lost))
         return [known[place] for place in range(len(batch))]
 
     def _found_out(self, unclear: Mapping[int, _Item], lost: Lost) -> dict[int, object]:
@@ -163,7 +215,7 @@ class Writer:
             if item.settlement.record.inference_id in settled
         }
         # Work of others may not be done twice, and only they can tell whether it was done.
-        found.update((place, _Failed(lost)) for place, item in unclear.items() if isinstance(item, _Run))
+        found.update((place, _Unclear(lost)) for place, item in unclear.items() if isinstance(item, _Run))
         return found
 
     def _written(self, batch: list[_Item]) -> list[object]:
@@ -172,7 +224,6 @@ class Writer:
         except Lost:
             raise
         except StoreUnavailable as error:
-            logger.error("%s; %d writes failed", error.message, len(batch))
             return [_Failed(error)] * len(batch)
         except Exception as error:  # noqa: BLE001  whatever it was, each waiter is told and the thread lives on
             if len(batch) == 1:
@@ -187,7 +238,7 @@ class Writer:
         try:
             return self._together(batch)
         except InTheWay as problem:
-            raise StoreUnavailable(str(problem)) from problem
+            raise Crowded(str(problem)) from problem
 
     def _together(self, batch: list[_Item]) -> list[object]:
         if any(isinstance(item, _Run) for item in batch):
@@ -210,9 +261,26 @@ class Writer:
         return outcomes
 
 
+class Crowded(StoreUnavailable):
+    """Others had precedence each time: a matter of what was asked, not of the database."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Failed:
     error: Exception
+
+
+class _Unclear(_Failed):
+    """Nobody knows whether it was done; the next can be."""
+
+
+def _take_room(connection: Connection) -> None:
+    _give_room(connection)
+    connection.execute(insert(duties).values(name=_PROBE, owner=_ROOM, until_ms=0))
+
+
+def _give_room(connection: Connection) -> None:
+    connection.execute(delete(duties).where(duties.c.name == _PROBE))
 
 
 def _attempt(connection: Connection, work: Callable[[Connection], object]) -> object:

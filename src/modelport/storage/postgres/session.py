@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from modelport.ledger.problems import StoreUnavailable
-from modelport.storage.database import Database, InTheWay, Lost, first_line, translated
+from modelport.storage.database import Database, InTheWay, Lost, first_line, translated, unavailable
 from modelport.storage.postgres.teller import PostgresTeller
 
 _log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class PostgresSession:
             if self._driver.closed:
                 raise Lost(first_line(cause)) from error
             if isinstance(cause, psycopg.OperationalError):
-                raise StoreUnavailable(first_line(cause)) from error
+                raise unavailable(cause) from error
             raise
 
     def reopen(self, until_s: float) -> bool:
@@ -94,7 +94,7 @@ class PostgresSession:
                 self._open()
             except StoreUnavailable as problem:
                 if time.monotonic() + pause_s > until_s:
-                    _log.error("the database cannot be reached: %s", problem.reason)
+                    _log.debug("no connection: %s", problem.reason)
                     return False
                 time.sleep(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)

@@ -86,6 +86,8 @@ class _Slices:
     insert: str
     drop: str
     take: str
+    shorten: str
+    """Ends a lease that lasts longer than any given now: it was given before the clock was put back."""
     renew: str
     give_back: str
 
@@ -102,6 +104,7 @@ def _slices(table: str, *place: str) -> _Slices:
         f"VALUES ({', '.join(['%s'] * len(place))}, %s, 1, %s, {{now}} + %s) RETURNING id",
         drop=f"DELETE FROM {table} WHERE id = ANY(%s)",
         take=f"UPDATE {table} SET credits = {table}.credits - v.amount {named} WHERE {table}.id = v.id",
+        shorten=f"UPDATE {table} SET expires_at_ms = {{now}} + %s WHERE {of_fund} AND expires_at_ms > {{now}} + %s",
         renew=f"UPDATE {table} SET expires_at_ms = {{now}} + %s, credits = {table}.credits - v.amount "
         "FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS v(id, epoch, amount) "
         f"WHERE {table}.id = v.id AND {table}.epoch = v.epoch AND expires_at_ms > {{now}} "
@@ -191,6 +194,8 @@ class PostgresTeller:
         row = next((row for row in found.rows if row[1] == owner), None)
         mine = Slice(row[0], row[2], of_key) if row is not None and row[4] else None
         free, owed = self._repay(fund.account_id, found.free, found.owed)
+        if elsewhere:
+            self.ask(statements.shorten, (lease_ms, *_place(fund), lease_ms))
         granted = 0 if owed else granted_of(free, least, want)
         if not granted:
             return refused(mine, 0 if owed else free, elsewhere, owed)

@@ -20,7 +20,7 @@ class SqliteSession:
         assert isinstance(raw, SqliteConnection)
         self._driver = raw
         self.cursor = raw.cursor()
-        self.teller = SqliteTeller(self.cursor, database.now_ms)
+        self.teller = SqliteTeller(self.cursor, database.now_ms, database.lease_now_ms)
 
     @contextmanager
     def write(self) -> Generator[Connection]:

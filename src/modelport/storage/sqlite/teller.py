@@ -64,6 +64,8 @@ class _Slices:
     insert: str
     drop: str
     take: str
+    shorten: str
+    """Ends a lease that lasts longer than any given now: it was given before the clock was put back."""
     renew: str
     give_back: str
 
@@ -79,6 +81,7 @@ def _slices(table: str, *place: str) -> _Slices:
         f"VALUES ({', '.join('?' * len(place))}, ?, 1, ?, ?) RETURNING id",
         drop=f"DELETE FROM {table} WHERE id = ?",
         take=f"UPDATE {table} SET credits = credits - ? WHERE id = ?",
+        shorten=f"UPDATE {table} SET expires_at_ms = ? WHERE {of_fund} AND expires_at_ms > ?",
         renew=f"UPDATE {table} SET expires_at_ms = ?, credits = credits - ? "
         "WHERE id = ? AND epoch = ? AND expires_at_ms > ? AND credits >= ?",
         give_back=f"DELETE FROM {table} WHERE id = ? AND epoch = ?",
@@ -97,11 +100,13 @@ class SqliteTeller:
 
     cursor: Cursor
     now_ms: Callable[[], int]
+    lease_now_ms: Callable[[], int]
+    """The time by which slices lapse."""
 
     def settle(self, settlements: Sequence[Settlement]) -> list[Receipt]:
         """Settle calls; raises `AlreadySettled` (and settles none) when the only one is a repetition."""
         now = self.now_ms()
-        takings = take_money(_Till(self.cursor, now), settlements)
+        takings = take_money(_Till(self.cursor, self.lease_now_ms()), settlements)
         receipts = takings.receipts
         self._take(takings)
         cursor = self.cursor
@@ -137,7 +142,7 @@ class SqliteTeller:
 
     def borrow(self, owner: str, fund: Fund, least: int, want: int, lease_ms: int) -> Loan:
         """Add between `least` and `want` of what is free in the fund to the owner's slice, or nothing."""
-        now = self.now_ms()
+        now = self.lease_now_ms()
         statements, place = _statements(fund.key_id is not None), _place(fund)
         slices = _Fund(self.cursor, fund, now)
         elsewhere = sum(row[3] for row in slices.living if row[1] != owner)
@@ -146,7 +151,9 @@ class SqliteTeller:
         mine = Slice(row[0], row[2], fund.key_id is not None) if row is not None and is_alive else None
         free, owed = slices.free, slices.owed
         if owed:
-            free, owed = self._repay(fund.account_id, free, owed, now)
+            free, owed = self._repay(fund.account_id, free, owed)
+        if elsewhere:
+            self.cursor.execute(statements.shorten, (now + lease_ms, *place, now + lease_ms))
         granted = 0 if owed else granted_of(free, least, want)
         if not granted:
             return refused(mine, 0 if owed else free, elsewhere, owed)
@@ -162,19 +169,19 @@ class SqliteTeller:
             mine = Slice(row[0], row[2] + 1, fund.key_id is not None)
         return lent(mine, granted, free, elsewhere)
 
-    def _repay(self, account_id: int, free: int, owed: int, now: int) -> tuple[int, int]:
+    def _repay(self, account_id: int, free: int, owed: int) -> tuple[int, int]:
         """Pay what is owed from what is free; return what is left of both."""
         paid = min(free, owed)
         if paid > 0:
             self.cursor.execute(_REPAY, (paid, paid, account_id))
-            self.cursor.execute(_INSERT_REPAYMENT, (now, account_id, paid))
+            self.cursor.execute(_INSERT_REPAYMENT, (self.now_ms(), account_id, paid))
         return free - paid, owed - paid
 
     def renew(self, renewals: Sequence[Renewal], returned: Sequence[Slice], lease_ms: int) -> list[Slice]:
         """Extend the expiry of slices and return whole others to their funds; say which had lapsed."""
         for whole in returned:
             self.cursor.execute(_statements(whole.is_of_key).give_back, (whole.id, whole.epoch))
-        now = self.now_ms()
+        now = self.lease_now_ms()
         return [renewal.slice for renewal in renewals if not self._renewed(renewal, now, now + lease_ms)]
 
     def _renewed(self, renewal: Renewal, now: int, until: int) -> bool:
