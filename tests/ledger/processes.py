@@ -5,6 +5,7 @@ from typing import Literal
 
 from modelport.core.credits import Credits
 from modelport.ledger.book import Book
+from modelport.ledger.problems import StoreUnavailable
 from modelport.ledger.records import CallRecord, Receipt
 from modelport.ledger.store import Ended, LedgerStore, Settlement
 from tests.ledger.notes import Open
@@ -26,6 +27,11 @@ class Wire:
         """Set when a settlement was lost, or its answer will be."""
         self.unheard: asyncio.Future[Receipt | Exception] = asyncio.get_running_loop().create_future()
         """What the process did not hear."""
+
+    @property
+    def trouble(self) -> StoreUnavailable | None:
+        """Why nothing can be written now."""
+        return self._store.trouble
 
     def settle(self, settlement: Settlement, ended: Ended) -> None:
         """Pass a settlement on, or lose it."""

@@ -26,6 +26,7 @@ from modelport.storage.promos import was_paid_for
 from modelport.storage.reports import Reports
 from modelport.storage.statements import lines, statement
 from modelport.storage.sweeping import sweep_logs
+from tests.twins.ledger import Vault, VaultLedger
 from tests.twins.months import CALLS, DAYS, filled
 from tests.twins.plans import LARGE, Seen, watched
 from tests.twins.worlds import DATABASES
@@ -155,7 +156,7 @@ QUESTIONS: dict[str, tuple[int, Question]] = {
         lambda database: list(StoredExports(database).entries(HOUR, SMALL_ACCOUNT)),
     ),
     "what providers told of a day": (35_000, lambda database: told_costs(database, END_MS - DAY_MS)),
-    "readiness": (0, lambda database: asyncio.run(Readiness(database).reason())),
+    "readiness": (0, lambda database: asyncio.run(Readiness(database, VaultLedger(Vault(), "asked")).reason())),
 }
 """Each with how many rows of large tables may be looked at for it."""
 

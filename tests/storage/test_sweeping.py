@@ -151,12 +151,12 @@ class WatchedClock(StoppedClock):
 
 async def test_while_another_process_has_the_duty_no_row_is_swept(booked: Booked) -> None:
     await calls_each(booked, 6 * 3600, 12)
-    assert take_duty(booked.database, "old rows", "b", 3600)
+    assert take_duty(booked.database, "old rows", "b", 30)
     clock = WatchedClock(booked.clock.now_ms())
     database = Database(booked.database.url, clock=clock)
     async with background(sweep_rows(database, "a", 2)):
         await until(lambda: clock.looks == 2)  # what is old, and whose duty it is
-        assert not take_duty(booked.database, "old rows", "a", 1)
+        assert not take_duty(booked.database, "old rows", "a", 30)
     assert counted(booked, "requests") == 36
     drop_duty(booked.database, "old rows", "b")
     async with background(sweep_rows(database, "a", 2)):

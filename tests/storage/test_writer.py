@@ -171,12 +171,12 @@ def ask(teller: Teller, statement: str) -> Any:
 
 
 async def test_a_trouble_is_told_once_and_over_once_more_than_a_little_can_be_written(
-    database: Database, caplog: pytest.LogCaptureFixture
+    file: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    account_id = Accounts(database).create("a", "", Credits(100), 0).id
+    account_id = Accounts(file).create("a", "", Credits(100), 0).id
     said: list[str] = []
     caplog.set_level(logging.WARNING, "modelport.storage.writer")
-    async with Writer(database) as writer:
+    async with Writer(file) as writer:
 
         def limit(pages: int) -> Callable[[Connection], int]:
             return lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}").scalar_one()
