@@ -16,7 +16,7 @@ from sqlalchemy import inspect
 
 from modelport.storage import migrate as module
 from modelport.storage.database import FILE_NAME, Database, sqlite_url
-from modelport.storage.migrate import HEAD, MigrationFailed, migrate
+from modelport.storage.migrate import HEAD, MigrationFailed, migrate, migrate_apart, standing
 from modelport.storage.tables import metadata
 from tests.twins.worlds import DATABASES
 
@@ -82,6 +82,24 @@ def test_a_database_at_its_head_is_opened_without_loading_alembic(url: str) -> N
         for _ in range(2)
     ]
     assert loads == ["True", "False"]
+
+
+def test_a_server_has_another_process_migrate_and_keeps_nothing_of_it(url: str) -> None:
+    command = [sys.executable, "-c", SERVE.replace("migrate import migrate", "migrate import migrate_apart as migrate")]
+    told = subprocess.run([*command, url], check=True, capture_output=True, text=True)
+    assert told.stdout.strip() == "False"
+    with closing(Database(url)) as database:
+        assert standing(database).revision == HEAD
+
+
+def test_what_another_process_could_not_migrate_is_told_in_its_words(url: str) -> None:
+    with closing(Database(url)) as database, database.write() as connection:
+        connection.exec_driver_sql("CREATE TABLE requests (mine INTEGER)")
+    with pytest.raises(MigrationFailed) as here:
+        migrate(url)
+    with pytest.raises(MigrationFailed) as apart:
+        migrate_apart(url)
+    assert apart.value.message == here.value.message
 
 
 def test_several_processes_may_migrate_at_once(url: str) -> None:

@@ -17,7 +17,7 @@ from modelport.storage.database import Database, sqlite_url
 from modelport.storage.folder import locked_folder
 from modelport.storage.keys import Keys
 from modelport.storage.ledger import reclaim_all
-from modelport.storage.migrate import has_older_schema, migrate
+from modelport.storage.migrate import has_older_schema, migrate, migrate_apart
 from modelport.storage.moves import balance_of as stored_balance
 from modelport.storage.secret import server_secrets
 
@@ -91,8 +91,11 @@ def office(settings: Settings, *, is_held: bool = False) -> Generator[Office]:
     with usable_folder(settings.data_dir):
         server = server_secrets(settings.data_dir, settings.secret)
     url = database_url(settings)
-    with contextlib.nullcontext() if is_held else _alone_to_migrate(settings):
-        migrate(url)
+    if is_held:
+        migrate_apart(url)
+    else:
+        with _alone_to_migrate(settings):
+            migrate(url)
     database = Database(url, settings.storage.durability)
     try:
         keys = Keys(database)

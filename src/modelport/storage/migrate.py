@@ -1,6 +1,8 @@
 """Brings the schema to what this version needs, or finds that a newer one serves this version too."""
 
 import os
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,18 @@ _LOCK_S = 3
 _TIMES = 5
 _PAUSE_S = 1.0
 _LOCK_NOT_AVAILABLE = "55P03"
+
+
+_TOLD = 3
+_APART = f"""
+import sys
+from modelport.storage.migrate import MigrationFailed, migrate
+try:
+    migrate(sys.stdin.read())
+except MigrationFailed as problem:
+    sys.stdout.write(problem.message)
+    sys.exit({_TOLD})
+"""
 
 
 class MigrationFailed(Problem):
@@ -102,6 +116,30 @@ def migrate(url: str, head: str = HEAD, beside: Path | None = None) -> None:
         raise MigrationFailed(error.reason, head) from error
     finally:
         database.close()
+
+
+def migrate_apart(url: str) -> None:
+    """As `migrate`, in a process of its own, which takes Alembic with it: 12 MB that a server would keep."""
+    database = Database(url)
+    try:
+        if _is_fit(standing(database), HEAD):
+            return
+    except StoreUnavailable as error:
+        raise MigrationFailed(error.reason) from error
+    finally:
+        database.close()
+    done = subprocess.run([sys.executable, "-c", _APART], input=url, capture_output=True, text=True, check=False)
+    if done.returncode == _TOLD:
+        raise _Told(done.stdout)
+    if done.returncode:
+        raise MigrationFailed((done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1])
+
+
+class _Told(MigrationFailed):
+    """What the process that migrated says."""
+
+    def __init__(self, message: str) -> None:
+        Problem.__init__(self, message)
 
 
 def _standing(connection: Connection) -> Standing:
