@@ -22,7 +22,10 @@ from modelport.catalogue.drafts import (
     provider_over,
 )
 from modelport.catalogue.facts import (
+    CATEGORIES,
+    ENDPOINTS,
     AuthScheme,
+    Category,
     Dialect,
     Model,
     Offer,
@@ -39,12 +42,14 @@ from modelport.catalogue.facts import (
     ToolSchemas,
 )
 from modelport.catalogue.forms import DIALECTS
+from modelport.catalogue.parameter_sets import Sets
+from modelport.catalogue.parameters import encoded
 from modelport.catalogue.prices import METERS, all_meters, rate_of
 from modelport.catalogue.problems import Fault
 from modelport.catalogue.sources import SETTINGS_FILE
 from modelport.operations.usage import SEARCH_METER
 
-_DEFAULT_CAPABILITIES: dict[Operation, tuple[str, ...]] = {"chat": ("streaming", "system"), "embeddings": ()}
+_DEFAULT_CAPABILITIES: dict[Operation, tuple[str, ...]] = {"chat": ("streaming", "system")}
 _Value = TypeVar("_Value")
 NO_QUIRKS = Quirks()
 _BY_INPUT = {"image": "vision", "audio": "audio", "video": "video", "file": "file"}
@@ -62,7 +67,7 @@ class Facts:
 
 def compile_facts(package: Drafts, overlay: Drafts, faults: list[Fault]) -> Facts:
     """Lay the operator's drafts on ours and complete them; adds to `faults` what does not fit together."""
-    models = _models(package, overlay, faults)
+    models = _models(package, overlay, Sets.of(package, overlay), faults)
     known = {model.id: model for model in models}
     theirs = _names(overlay)
     ended = [draft for draft in package.retired if draft.retired.id not in theirs]
@@ -86,7 +91,7 @@ def compile_facts(package: Drafts, overlay: Drafts, faults: list[Fault]) -> Fact
     )
 
 
-def _models(package: Drafts, overlay: Drafts, faults: list[Fault]) -> tuple[Model, ...]:
+def _models(package: Drafts, overlay: Drafts, sets: Sets, faults: list[Fault]) -> tuple[Model, ...]:
     theirs = _names(overlay)
     drafts = {draft.id: _without(draft, theirs) for draft in _unrepeated(package.models, faults)}
     for draft in _unrepeated(overlay.models, faults):
@@ -98,7 +103,7 @@ def _models(package: Drafts, overlay: Drafts, faults: list[Fault]) -> tuple[Mode
                 problem = f"the alias '{alias}' of '{draft.id}' already means '{names[alias]}'"
                 faults.append(Fault(draft.file, _key(draft.key, "aliases"), problem, "remove it from one of the two"))
             names.setdefault(alias, draft.id)
-    return tuple(_model(drafts[model_id], faults) for model_id in sorted(drafts))
+    return tuple(_model(drafts[model_id], sets, faults) for model_id in sorted(drafts))
 
 
 def _names(drafts: Drafts) -> set[str]:
@@ -121,14 +126,15 @@ def _unrepeated(drafts: list[ModelDraft], faults: list[Fault]) -> Iterable[Model
     return seen.values()
 
 
-def _model(draft: ModelDraft, faults: list[Fault]) -> Model:
+def _model(draft: ModelDraft, sets: Sets, faults: list[Fault]) -> Model:
     for name, value in (("name", draft.name), ("maker", draft.maker)):
         if value is None:
             remedy = f'write {name} = "…" as users should see it'
             faults.append(Fault(draft.file, _key(draft.key, name), f"is missing for '{draft.id}'", remedy))
     inputs = draft.inputs or ("text",)
     operation = cast("Operation", draft.operation or "chat")
-    capabilities = _DEFAULT_CAPABILITIES[operation] if draft.capabilities is None else draft.capabilities
+    written = _DEFAULT_CAPABILITIES.get(operation, ()) if draft.capabilities is None else draft.capabilities
+    capabilities = frozenset((*written, *(_BY_INPUT[kind] for kind in inputs if kind in _BY_INPUT)))
     return Model(
         id=draft.id,
         name=draft.name or draft.id,
@@ -138,7 +144,7 @@ def _model(draft: ModelDraft, faults: list[Fault]) -> Model:
         aliases=draft.aliases or (),
         inputs=inputs,
         outputs=draft.outputs or ("text",),
-        capabilities=frozenset((*capabilities, *(_BY_INPUT[kind] for kind in inputs if kind in _BY_INPUT))),
+        capabilities=capabilities,
         context_tokens=draft.context_tokens,
         output_tokens=draft.output_tokens,
         released_on=draft.released_on,
@@ -147,6 +153,11 @@ def _model(draft: ModelDraft, faults: list[Fault]) -> Model:
         weights=draft.weights or "",
         notes=draft.notes or (),
         refuses_roles=frozenset(draft.refuses_roles or ()),
+        category=cast("Category | None", draft.category) or CATEGORIES[operation],
+        endpoints=draft.endpoints or ENDPOINTS[operation],
+        parameters=encoded(sets.joined(draft, operation, capabilities, faults)),
+        retires_on=draft.retires_on,
+        unsold=draft.unsold or "",
     )
 
 
@@ -302,7 +313,7 @@ def _offers(
 def _check_speaks(
     offer: OfferDraft, draft: ProviderDraft, provider: Provider, model: Model, faults: list[Fault]
 ) -> None:
-    known = DIALECTS[model.operation]
+    known = DIALECTS.get(model.operation, ())
     for dialect in offer.speaks or ():
         if dialect not in known:
             problem = f"'{dialect}' is no wire format of {model.operation}, which '{model.id}' is for"

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from modelport.catalogue.facts import Note, Retired
+from modelport.catalogue.parameters import Parameter
 from modelport.catalogue.sources import Layer
 
 
@@ -36,7 +37,21 @@ class ModelDraft:
     weights: str | None = None
     refuses_roles: tuple[str, ...] | None = None
     notes: tuple[Note, ...] | None = None
+    category: str | None = None
+    endpoints: tuple[str, ...] | None = None
+    takes: tuple[str, ...] | None = None
+    parameters: Mapping[str, Parameter] | None = None
+    retires_on: date | None = None
+    unsold: str | None = None
     hidden: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParametersDraft:
+    """Parameters that many models share, under the name of their file."""
+
+    name: str
+    parameters: Mapping[str, Parameter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +191,7 @@ class Drafts:
     models: list[ModelDraft] = field(default_factory=list[ModelDraft])
     retired: list[RetiredDraft] = field(default_factory=list[RetiredDraft])
     providers: list[ProviderDraft] = field(default_factory=list[ProviderDraft])
+    shared: list[ParametersDraft] = field(default_factory=list[ParametersDraft])
     settings: SettingsDraft = field(default_factory=SettingsDraft)
 
 

@@ -6,7 +6,35 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-Operation = Literal["chat", "embeddings"]
+Operation = Literal["chat", "embeddings", "images", "video", "music", "speech", "transcription", "ocr", "3d"]
+Category = Literal[
+    "text", "image", "video", "speech-to-text", "text-to-speech", "voice-chat", "music", "ocr", "3d", "embedding"
+]
+"""The shelves on which users look for a model."""
+CATEGORIES: Mapping[Operation, Category] = {
+    "chat": "text",
+    "embeddings": "embedding",
+    "images": "image",
+    "video": "video",
+    "music": "music",
+    "speech": "text-to-speech",
+    "transcription": "speech-to-text",
+    "ocr": "ocr",
+    "3d": "3d",
+}
+"""Where a model stands that does not say otherwise."""
+ENDPOINTS: Mapping[Operation, tuple[str, ...]] = {
+    "chat": ("/v1/chat/completions", "/v1/responses", "/v1/messages"),
+    "embeddings": ("/v1/embeddings",),
+    "images": ("/v1/images/generations",),
+    "video": ("/v2/video/generations",),
+    "music": ("/v2/generate/audio",),
+    "speech": ("/v1/tts",),
+    "transcription": ("/v1/stt/create",),
+    "ocr": ("/v1/ocr",),
+    "3d": ("/v1/images/generations",),
+}
+"""The paths that serve a model that does not say otherwise; every chat model answers on each of the three."""
 Dialect = Literal[
     "openai_chat",
     "openai_responses",
@@ -64,6 +92,15 @@ class Model:
     """Where open weights are published; empty when they are not open."""
     notes: tuple[Note, ...] = ()
     refuses_roles: frozenset[str] = frozenset()
+    category: Category = "text"
+    endpoints: tuple[str, ...] = ()
+    """The versioned paths that serve it, the main one first."""
+    parameters: bytes = b""
+    """What a request to its main endpoint may hold, for `parameters.decoded`."""
+    retires_on: date | None = None
+    """The day from which its maker no longer serves it, where one has been named."""
+    unsold: str = ""
+    """Why no provider is known that sells it, where none is."""
 
     @property
     def families(self) -> frozenset[str]:

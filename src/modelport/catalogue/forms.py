@@ -2,9 +2,18 @@
 
 from typing import get_args
 
-from modelport.catalogue.facts import AuthScheme, Operation, ReasoningForm, SchemaForm, SearchForm, ToolSchemas
+from modelport.catalogue.facts import (
+    AuthScheme,
+    Category,
+    Operation,
+    ReasoningForm,
+    SchemaForm,
+    SearchForm,
+    ToolSchemas,
+)
 
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
+CATEGORIES: tuple[Category, ...] = get_args(Category)
 DIALECTS: dict[Operation, tuple[str, ...]] = {
     "chat": ("openai_chat", "openai_responses", "anthropic_messages", "google_gemini"),
     "embeddings": ("openai_embeddings", "google_embeddings"),
@@ -43,6 +52,10 @@ PROVIDER_ID_FORM = "a provider id (small letters, digits, - and _)"
 FIELD = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
 FIELD_FORM = "the name of a top-level field of a request"
 MEMBER_FORM = "the name of a member of a message"
+PARAMETERS = r"[a-z0-9][a-z0-9.-]{0,63}"
+PARAMETERS_FORM = "the name of a file in parameters/, without its ending"
+ENDPOINT = r"/v[0-9]+(/[a-z0-9_.{}-]+)+"
+ENDPOINT_FORM = "a path of this API, as in /v1/chat/completions"
 LINK = r"https?://[^\s]+"
 LINK_FORM = "a link that starts with https://"
 VARIABLE = r"[A-Z][A-Z0-9_]{0,127}"

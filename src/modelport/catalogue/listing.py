@@ -15,15 +15,38 @@ from modelport.operations.usage import OUTPUT_METERS, SEARCH_METER
 
 Json = dict[str, object]
 
-ENDPOINTS: dict[Operation, tuple[str, ...]] = {
-    "chat": ("/v1/chat/completions", "/v1/responses", "/v1/messages"),
-    "embeddings": ("/v1/embeddings",),
+_LIST_TYPES: dict[Operation, str] = {
+    "chat": "openai/chat-completions",
+    "embeddings": "openai/embeddings",
+    "images": "openai/image-generations",
+    "video": "internal/video-generations/submit",
+    "music": "internal/audio-generations/submit",
+    "speech": "internal/text-to-speech",
+    "transcription": "internal/speech-to-text/submit",
+    "ocr": "internal/optical-character-recognition",
+    "3d": "openai/image-generations",
 }
-"""The paths that serve a model, by what it does; whatever its provider speaks, every chat model answers on each."""
-
-_LIST_TYPES: dict[Operation, str] = {"chat": "openai/chat-completions", "embeddings": "openai/embeddings"}
-_SEED_TYPES: dict[Operation, str] = {"chat": "chat-completion", "embeddings": "embedding"}
-_PLAYGROUND: dict[Operation, tuple[str, ...]] = {"chat": ("playground:chat",), "embeddings": ()}
+_SEED_TYPES: dict[Operation, str] = {
+    "chat": "chat-completion",
+    "embeddings": "embedding",
+    "images": "image",
+    "video": "video",
+    "music": "audio",
+    "speech": "tts",
+    "transcription": "stt",
+    "ocr": "ocr",
+    "3d": "3d",
+}
+_BY_ENDPOINT = {
+    "/v1/responses": ("openai/responses/submit", "responses"),
+    "/v1/images/edits": ("openai/image-editing", "image"),
+}
+"""The types of models whose main path is another than that of their kind."""
+_PLAYGROUND: dict[Operation, tuple[str, ...]] = {
+    "chat": ("playground:chat",),
+    "images": ("playground:image",),
+    "video": ("playground:video",),
+}
 
 _SHOWN_CAPABILITIES = {
     "file": "file_input",
@@ -153,8 +176,26 @@ def render_model(shelf: Shelf, name: str, query: ListQuery, *, is_bare: bool) ->
 
 def features(model: Model) -> tuple[str, ...]:
     """Say in the older list's words what a model can do, sorted."""
+    if model.operation != "chat":
+        return _ALWAYS.get(model.operation, ())
     named = {f"{_CHAT}.{word}" for capability in model.capabilities for word in _FEATURES.get(capability, ())}
-    return tuple(sorted({*_ALWAYS[model.operation], *named}))
+    return tuple(sorted({*_ALWAYS.get(model.operation, ()), *named}))
+
+
+def list_type(model: Model) -> str:
+    """Name a model's type as the list does."""
+    return _BY_ENDPOINT.get(model.endpoints[0], (_LIST_TYPES[model.operation],))[0]
+
+
+def seed_type(model: Model) -> str:
+    """Name a model's type as the older list does."""
+    return _BY_ENDPOINT.get(model.endpoints[0], ("", _SEED_TYPES[model.operation]))[1]
+
+
+def _types(model: Model) -> tuple[str, ...]:
+    """Name every type under which a model is found: images that are also edited are both."""
+    others = (_BY_ENDPOINT[path][0] for path in model.endpoints[1:] if path == "/v1/images/edits")
+    return (list_type(model), *others)
 
 
 def capabilities(model: Model) -> tuple[str, ...]:
@@ -206,7 +247,7 @@ def _values(model: Model, name: str) -> set[str]:
         case "id":
             values: Sequence[str] = (model.id, *model.aliases)
         case "type":
-            values = (_LIST_TYPES[model.operation],)
+            values = _types(model)
         case "tags":
             values = _tags(model)
         case "input_modalities":
@@ -221,7 +262,7 @@ def _values(model: Model, name: str) -> set[str]:
 
 
 def _tags(model: Model) -> tuple[str, ...]:
-    return (*_PLAYGROUND[model.operation], *(("weights:open",) if model.weights else ()))
+    return (*_PLAYGROUND.get(model.operation, ()), *(("weights:open",) if model.weights else ()))
 
 
 def _item(model: Model, shelf: Shelf, include: frozenset[str]) -> Json:
@@ -231,10 +272,10 @@ def _item(model: Model, shelf: Shelf, include: frozenset[str]) -> Json:
         "created": _unix(model.released_on),
         "owned_by": model.maker,
         "aliases": model.aliases,
-        "type": _LIST_TYPES[model.operation],
+        "type": list_type(model),
         "info": _info(model, shelf),
         "tags": _tags(model),
-        "endpoints": ENDPOINTS[model.operation],
+        "endpoints": model.endpoints,
     }
     if "modalities" in include:
         item["modalities"] = {"input": sorted(model.inputs), "output": sorted(model.outputs)}
@@ -246,7 +287,7 @@ def _item(model: Model, shelf: Shelf, include: frozenset[str]) -> Json:
 
 
 def _info(model: Model, shelf: Shelf) -> Json:
-    endpoint = quote(ENDPOINTS[model.operation][0], safe="")
+    endpoint = quote(model.endpoints[0], safe="")
     return _present(
         {
             "name": model.name,
@@ -275,10 +316,10 @@ def _seed_item(model: Model, shelf: Shelf) -> Json:
     }
     return {
         "id": model.id,
-        "type": _SEED_TYPES[model.operation],
+        "type": seed_type(model),
         "info": _present(info),
         "features": features(model),
-        "endpoints": ENDPOINTS[model.operation],
+        "endpoints": model.endpoints,
     }
 
 

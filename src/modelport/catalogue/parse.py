@@ -4,19 +4,25 @@ import tomllib
 from collections.abc import Iterator
 from typing import cast
 
-from modelport.catalogue.drafts import Drafts, ModelDraft, RetiredDraft, SettingsDraft
+from modelport.catalogue.drafts import Drafts, ModelDraft, ParametersDraft, RetiredDraft, SettingsDraft
 from modelport.catalogue.facts import Note, Retired
 from modelport.catalogue.forms import (
     CAPABILITIES,
+    CATEGORIES,
+    ENDPOINT,
+    ENDPOINT_FORM,
     LINK,
     LINK_FORM,
     MODALITIES,
     MODEL_ID,
     MODEL_ID_FORM,
     OPERATIONS,
+    PARAMETERS,
+    PARAMETERS_FORM,
     ROLES,
 )
 from modelport.catalogue.parse_offers import parse_markup
+from modelport.catalogue.parse_parameters import parse_parameters
 from modelport.catalogue.parse_provider import parse_provider
 from modelport.catalogue.problems import Fault
 from modelport.catalogue.sources import Source
@@ -32,7 +38,9 @@ def parse(sources: list[Source], faults: list[Fault]) -> Drafts:
             continue
         if source.holds_settings:
             drafts.settings = _settings(top)
-        elif source.holds_models and "models" not in top:
+        elif source.holds_parameters:
+            drafts.shared.append(ParametersDraft(source.stem, parse_parameters(top.table("parameters")) or {}))
+        elif source.holds_models and not top.values.keys() <= {"models", "retired"}:
             drafts.models.extend(_model(top, source))
             drafts.retired.extend(_retired(top))
         else:
@@ -91,6 +99,12 @@ def _model(table: Table, source: Source) -> Iterator[ModelDraft]:
         weights=table.text("weights", pattern=LINK, form=LINK_FORM),
         refuses_roles=table.choices("refuses_roles", ROLES),
         notes=_notes(table) if "notes" in table else None,
+        category=table.choice("category", CATEGORIES),
+        endpoints=table.texts("endpoints", pattern=ENDPOINT, form=ENDPOINT_FORM),
+        takes=table.texts("takes", pattern=PARAMETERS, form=PARAMETERS_FORM),
+        parameters=parse_parameters(table.table("parameters")),
+        retires_on=table.day("retires_on"),
+        unsold=table.text("unsold"),
         hidden=table.flag("hidden"),
     )
     if model_id is not None:

@@ -10,7 +10,6 @@ from modelport.catalogue.forms import (
     DIALECTS,
     LINK,
     LINK_FORM,
-    OPERATIONS,
     PROVIDER_ID,
     PROVIDER_ID_FORM,
     SCHEMES,
@@ -103,7 +102,7 @@ def _speaks(top: Table) -> dict[str, tuple[str, ...]] | None:
     table = top.table("speaks")
     if table is None:
         return None
-    spoken = {operation: _dialects(table, operation, DIALECTS[operation]) for operation in OPERATIONS}
+    spoken = {operation: _dialects(table, operation, DIALECTS[operation]) for operation in DIALECTS}
     table.close()
     return {operation: dialects for operation, dialects in spoken.items() if dialects}
 

@@ -42,6 +42,11 @@ class Source:
         return self.name.startswith("models/")
 
     @property
+    def holds_parameters(self) -> bool:
+        """Whether the file lies under `parameters/`, and so describes what requests to many models may hold."""
+        return self.name.startswith("parameters/")
+
+    @property
     def holds_settings(self) -> bool:
         """Whether this is the operator's file of settings for the whole catalogue."""
         return self.layer == "overlay" and self.name == SETTINGS_FILE

@@ -64,8 +64,17 @@ class UnknownProvider(Problem):
         self.sellers = keys
 
 
-_PATHS: dict[Operation, str] = {"chat": "/v1/chat/completions", "embeddings": "/v1/embeddings"}
-_KINDS: dict[Operation, str] = {"chat": "a chat model", "embeddings": "an embeddings model"}
+_KINDS: dict[Operation, str] = {
+    "chat": "a chat model",
+    "embeddings": "an embeddings model",
+    "images": "an image model",
+    "video": "a video model",
+    "music": "a music model",
+    "speech": "a text-to-speech model",
+    "transcription": "a speech-to-text model",
+    "ocr": "an OCR model",
+    "3d": "a 3D model",
+}
 
 
 class WrongOperation(Problem):
@@ -74,7 +83,7 @@ class WrongOperation(Problem):
     param = "model"
 
     def __init__(self, model: Model, operation: Operation) -> None:
-        kind, path = _KINDS[model.operation], _PATHS[model.operation]
+        kind, path = _KINDS[model.operation], model.endpoints[0]
         super().__init__(f"The model '{model.id}' is {kind}: call POST {path}.")
         self.model_id = model.id
         self.operation = operation
