@@ -65,7 +65,7 @@ def test_every_file_begins_with_what_it_is_taken_from(name: str) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_files_lie_where_their_kind_belongs(name: str) -> None:
-    assert re.fullmatch(r"models/[a-z0-9-]+/[a-z0-9.-]+\.toml|providers/[a-z0-9-]+\.toml", name)
+    assert re.fullmatch(r"models/[a-z0-9-]+/[a-z0-9.-]+\.toml|(providers|parameters)/[a-z0-9-]+\.toml", name)
 
 
 def test_no_provider_takes_and_drops_the_same_field(catalogue: Catalogue) -> None:
