@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
 from typing import TypeVar, cast
@@ -40,11 +40,13 @@ from modelport.catalogue.facts import (
     Tier,
     Timeouts,
     ToolSchemas,
+    Unit,
+    Variant,
 )
 from modelport.catalogue.forms import DIALECTS
 from modelport.catalogue.parameter_sets import Sets
 from modelport.catalogue.parameters import encoded
-from modelport.catalogue.prices import METERS, all_meters, rate_of
+from modelport.catalogue.prices import METERS, PRICE_UNITS, UNIT_PRICES, all_meters, rate_of
 from modelport.catalogue.problems import Fault
 from modelport.catalogue.sources import SETTINGS_FILE
 from modelport.operations.usage import SEARCH_METER
@@ -313,7 +315,7 @@ def _offers(
 def _check_speaks(
     offer: OfferDraft, draft: ProviderDraft, provider: Provider, model: Model, faults: list[Fault]
 ) -> None:
-    known = DIALECTS.get(model.operation, ())
+    known = DIALECTS[model.operation]
     for dialect in offer.speaks or ():
         if dialect not in known:
             problem = f"'{dialect}' is no wire format of {model.operation}, which '{model.id}' is for"
@@ -356,18 +358,44 @@ def _rates(offer: OfferDraft, draft: ProviderDraft, sale: _Sale) -> tuple[Rates,
 
 
 def _rate(rate: RateDraft, draft: ProviderDraft, sale: _Sale) -> Rates:
+    if rate.per is not None:
+        return _media_rate(rate, cast("Unit", rate.per), draft, sale)
     by_meter = _scaled(rate.usd, rate, rate.key, sale)
     for meter, why, remedy in sale.needed():
         if meter not in by_meter:
             sale.faults.append(Fault(rate.file, _key(rate.key, meter), why, remedy))
-    since = datetime(rate.since.year, rate.since.month, rate.since.day, tzinfo=UTC)
     return Rates(
-        since_ms=int(since.timestamp()) * 1000,
+        since_ms=_midnight_ms(rate.since),
         by_meter=all_meters({"output": 0, **by_meter}),
         source=rate.source or draft.prices_source or "",
         read_on=rate.read_on or draft.prices_read_on,
         tiers=tuple(_tier(number, tier, by_meter, rate, sale) for number, tier in enumerate(rate.tiers, 1)),
     )
+
+
+def _media_rate(rate: RateDraft, per: Unit, draft: ProviderDraft, sale: _Sale) -> Rates:
+    if sale.model.operation in ("chat", "embeddings"):
+        problem = f"is given, and '{sale.model.id}' is paid by tokens"
+        sale.faults.append(Fault(rate.file, _key(rate.key, "per"), problem, 'write input = "…" and output = "…"'))
+    units = UNIT_PRICES[per]
+    return Rates(
+        since_ms=_midnight_ms(rate.since),
+        by_meter=_scaled(rate.usd, rate, rate.key, sale, units),
+        source=rate.source or draft.prices_source or "",
+        read_on=rate.read_on or draft.prices_read_on,
+        per=per,
+        variants=tuple(
+            Variant(
+                variant.when,
+                _scaled({"price": variant.usd}, rate, f"{rate.key}.variants[{number}]", sale, units)["price"],
+            )
+            for number, variant in enumerate(rate.variants, 1)
+        ),
+    )
+
+
+def _midnight_ms(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1000
 
 
 def _tier(number: int, tier: TierDraft, base: dict[str, int], rate: RateDraft, sale: _Sale) -> Tier:
@@ -377,10 +405,12 @@ def _tier(number: int, tier: TierDraft, base: dict[str, int], rate: RateDraft, s
     return Tier(tier.above, all_meters({"output": 0, **searching, **by_meter}))
 
 
-def _scaled(usd: Mapping[str, Decimal], rate: RateDraft, key: str, sale: _Sale) -> dict[str, int]:
+def _scaled(
+    usd: Mapping[str, Decimal], rate: RateDraft, key: str, sale: _Sale, units: int = PRICE_UNITS
+) -> dict[str, int]:
     by_meter: dict[str, int] = {}
     for meter, price_usd in usd.items():
-        whole = rate_of(price_usd, sale.markup)
+        whole = rate_of(price_usd, sale.markup, units)
         if whole is None:
             problem = f"{price_usd} USD times the markup {sale.markup} is finer than money can be counted"
             sale.faults.append(Fault(rate.file, _key(key, meter), problem, "use fewer decimals"))

@@ -72,8 +72,16 @@ class TierDraft:
 
 
 @dataclass(frozen=True, slots=True)
+class VariantDraft:
+    """What a unit costs in dollars in calls of some kind."""
+
+    when: Mapping[str, str]
+    usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class RateDraft:
-    """Prices from a day on, in dollars per million units."""
+    """Prices from a day on: in dollars per million tokens of each meter, or per unit of media."""
 
     file: str
     key: str
@@ -82,6 +90,9 @@ class RateDraft:
     source: str | None
     read_on: date | None
     tiers: tuple[TierDraft, ...] = ()
+    per: str | None = None
+    """The unit of media that is paid for; None for prices of tokens."""
+    variants: tuple[VariantDraft, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

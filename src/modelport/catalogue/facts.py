@@ -42,9 +42,62 @@ Dialect = Literal[
     "google_gemini",
     "openai_embeddings",
     "google_embeddings",
+    "ark_images",
+    "ark_video",
+    "assemblyai",
+    "azure_speech",
+    "bfl",
+    "dashscope_images",
+    "dashscope_speech",
+    "dashscope_video",
+    "deepgram",
+    "elevenlabs",
+    "fal_queue",
+    "google_documentai",
+    "google_gemini_image",
+    "google_imagen",
+    "google_lyria",
+    "google_veo",
+    "hume",
+    "inworld",
+    "kling",
+    "luma",
+    "minimax_images",
+    "minimax_music",
+    "minimax_speech",
+    "minimax_video",
+    "mistral_ocr",
+    "openai_audio",
+    "openai_images",
+    "openai_video",
+    "pixverse",
+    "recraft",
+    "reve",
+    "runway",
+    "stability",
+    "topaz",
+    "voyage_embeddings",
+    "xai_images",
+    "xai_video",
+    "zhipu_ocr",
 ]
-AuthScheme = Literal["none", "bearer", "x-api-key", "x-goog-api-key", "api-key"]
-"""How a credential is sent: after `Bearer` in `Authorization`, or alone in the header of that name."""
+AuthScheme = Literal[
+    "none",
+    "bearer",
+    "basic",
+    "key",
+    "token",
+    "authorization",
+    "api-key",
+    "ocp-apim-subscription-key",
+    "x-api-key",
+    "x-goog-api-key",
+    "x-hume-api-key",
+    "x-key",
+    "xi-api-key",
+]
+"""How a credential is sent: in `Authorization` after a word (`Bearer`, `Basic`, `Key`, `Token`) or alone, or alone in
+the header of that name."""
 
 ReasoningForm = Literal["", "effort", "reasoning", "enable_thinking", "thinking", "budget", "adaptive", "level", "none"]
 """`reasoning_effort` · OpenRouter's `reasoning` object · `enable_thinking` with `thinking_budget` · `thinking.type` ·
@@ -56,6 +109,9 @@ SearchForm = Literal["", "options", "always", "enable_search", "builtin", "web_s
 SchemaForm = Literal["", "json_object", "prompt"]
 ToolSchemas = Literal["", "gemini", "plain"]
 """Google's subset · no `$ref`, no combinations."""
+
+Unit = Literal["image", "megapixel", "second", "minute", "character", "page", "song", "request"]
+"""What media is paid by."""
 
 RATE_UNITS = 1_000_000_000_000
 """Rates are whole credits per this many units, so that every decimal of a price list is exact."""
@@ -137,6 +193,10 @@ class Rates:
     read_on: date | None = None
     tiers: tuple["Tier", ...] = ()
     """What holds instead for calls with much input; smallest bound first."""
+    per: Unit | None = None
+    """The unit of media that is paid for, the only meter then; None where tokens are."""
+    variants: tuple["Variant", ...] = ()
+    """What a unit costs in calls of some kind, where that differs; the first that fits holds."""
 
     def at(self, input_tokens: int) -> Mapping[str, int]:
         """Return the rates for a call with so much input, cached tokens included."""
@@ -144,6 +204,14 @@ class Rates:
             if input_tokens > tier.above_tokens:
                 return tier.by_meter
         return self.by_meter
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What a unit costs, in credits per `RATE_UNITS`, where a call's parameters have these values."""
+
+    when: Mapping[str, str]
+    rate: int
 
 
 @dataclass(frozen=True, slots=True)

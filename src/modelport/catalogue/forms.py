@@ -14,29 +14,66 @@ from modelport.catalogue.facts import (
 
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 CATEGORIES: tuple[Category, ...] = get_args(Category)
+# fmt: off
 DIALECTS: dict[Operation, tuple[str, ...]] = {
     "chat": ("openai_chat", "openai_responses", "anthropic_messages", "google_gemini"),
-    "embeddings": ("openai_embeddings", "google_embeddings"),
+    "embeddings": ("openai_embeddings", "google_embeddings", "voyage_embeddings"),
+    "images": (
+        "openai_images", "google_gemini_image", "google_imagen", "fal_queue", "bfl", "stability", "recraft",
+        "ark_images", "dashscope_images", "xai_images", "kling", "luma", "minimax_images", "reve", "topaz",
+    ),
+    "video": (
+        "openai_video", "google_veo", "fal_queue", "bfl", "kling", "luma", "runway", "minimax_video", "pixverse",
+        "ark_video", "dashscope_video", "xai_video",
+    ),
+    "music": ("elevenlabs", "google_lyria", "minimax_music", "stability", "fal_queue"),
+    "speech": (
+        "openai_audio", "deepgram", "elevenlabs", "hume", "inworld", "minimax_speech", "dashscope_speech",
+        "azure_speech", "fal_queue",
+    ),
+    "transcription": ("openai_audio", "deepgram", "assemblyai", "elevenlabs", "azure_speech", "fal_queue"),
+    "ocr": ("mistral_ocr", "google_documentai", "zhipu_ocr"),
+    "3d": ("fal_queue",),
 }
+# fmt: on
 """The wire formats of each operation."""
 SCHEMES: tuple[str, ...] = get_args(AuthScheme)
 MODALITIES = ("audio", "file", "image", "text", "video")
 ROLES = ("assistant", "developer", "function", "system", "tool")
 CAPABILITIES = (
+    "audio_generation",
     "choices",
     "developer",
+    "diarization",
     "dimensions",
+    "first_last_frame",
+    "image_to_3d",
+    "image_to_image",
+    "image_to_video",
+    "inpainting",
+    "instrumental",
     "json_object",
     "json_schema",
+    "lip_sync",
     "logprobs",
+    "lyrics",
+    "multi_shot",
     "parallel_tools",
     "prediction",
     "reasoning",
+    "reference_images",
     "seed",
     "stop",
     "streaming",
     "system",
+    "text_to_3d",
+    "text_to_image",
+    "text_to_video",
+    "timestamps",
     "tools",
+    "upscaling",
+    "video_to_video",
+    "voice_cloning",
     "web_search",
 )
 REASONING: tuple[str, ...] = get_args(ReasoningForm)

@@ -9,8 +9,8 @@ from urllib.parse import quote
 import msgspec
 
 from modelport.catalogue.catalogue import Catalogue
-from modelport.catalogue.facts import Model, Operation, Rates
-from modelport.catalogue.prices import FALLBACK, PRICE_UNITS, price_of
+from modelport.catalogue.facts import Model, Operation, Rates, Unit
+from modelport.catalogue.prices import FALLBACK, PRICE_UNITS, UNIT_PRICES, price_of
 from modelport.operations.usage import OUTPUT_METERS, SEARCH_METER
 
 Json = dict[str, object]
@@ -210,12 +210,34 @@ def pricing(rates: Rates | None, operation: Operation = "chat") -> Json:
     """
     if rates is None:
         return {"kind": "variable", "currency": "USD"}
+    if rates.per is not None:
+        return _media_pricing(rates, rates.per)
     shown: Json = {"kind": "fixed", "currency": "USD", "units": _units(rates.by_meter, operation)}
     if rates.tiers:
         shown["tiers"] = [
             {"above_input_tokens": tier.above_tokens, "units": _units(tier.by_meter, operation)} for tier in rates.tiers
         ]
     return shown
+
+
+def _media_pricing(rates: Rates, per: Unit) -> Json:
+    """Describe what a unit of media costs; what holds where no variant does stands last, with an empty `when`."""
+    units = UNIT_PRICES[per]
+    prices = [(variant.when, variant.rate) for variant in rates.variants]
+    prices += [({}, rate) for rate in rates.by_meter.values()]
+    if not rates.variants:
+        unit: Json = {"name": per, "measure": "output", "price": _price(prices[0][1], units), "per": units}
+        return {"kind": "fixed", "currency": "USD", "units": [unit]}
+    return {
+        "kind": "variants",
+        "currency": "USD",
+        "dimensions": list(dict.fromkeys(name for when, _ in prices for name in when)),
+        "variants": [{"when": when, "price": _price(rate, units), "unit": per, "per": units} for when, rate in prices],
+    }
+
+
+def _price(rate: int, units: int) -> msgspec.Raw:
+    return msgspec.Raw(f"{price_of(rate, units).normalize():f}".encode())
 
 
 def _units(by_meter: Mapping[str, int], operation: Operation) -> list[Json]:
@@ -227,9 +249,8 @@ def _units(by_meter: Mapping[str, int], operation: Operation) -> list[Json]:
         if (operation == "embeddings" and meter in OUTPUT_METERS) or (meter == SEARCH_METER and not rate):
             continue
         name = "search" if meter == SEARCH_METER else "token"
-        price = msgspec.Raw(price_text(rate).encode())
         unit = {"name": name, "content": content, "origin": origin, "measure": measure}
-        units.append({**unit, "price": price, "per": PRICE_UNITS})
+        units.append({**unit, "price": _price(rate, PRICE_UNITS), "per": PRICE_UNITS})
     return units
 
 

@@ -5,13 +5,13 @@ from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 
-from modelport.catalogue.drafts import OfferDraft, PriceDraft, RateDraft, TierDraft
+from modelport.catalogue.drafts import OfferDraft, PriceDraft, RateDraft, TierDraft, VariantDraft
 from modelport.catalogue.forms import DIALECTS, LINK, LINK_FORM, MODEL_ID, MODEL_ID_FORM
 from modelport.catalogue.parse_quirks import parse_quirks
-from modelport.catalogue.prices import METERS
+from modelport.catalogue.prices import METERS, UNIT_PRICES
 from modelport.catalogue.table import Table
 
-_ALL_DIALECTS = tuple(dialect for dialects in DIALECTS.values() for dialect in dialects)
+_ALL_DIALECTS = tuple(dict.fromkeys(dialect for dialects in DIALECTS.values() for dialect in dialects))
 _MAX_TIERS = 10
 
 
@@ -85,6 +85,9 @@ def _price(table: Table) -> PriceDraft | None:
 def _rates(table: Table) -> Iterator[RateDraft]:
     for rate in table.tables("rates"):
         since = rate.day("from")
+        if "per" in rate:
+            yield from _media_rate(rate, since)
+            continue
         usd = _usd(rate)
         source, read_on = parse_origin(rate)
         tiers = tuple(_tiers(rate, frozenset(usd)))
@@ -95,6 +98,34 @@ def _rates(table: Table) -> Iterator[RateDraft]:
             _missing(rate, "input")
         if since is not None and "input" in usd:
             yield RateDraft(rate.file, rate.path, since, usd, source, read_on, tiers)
+
+
+def _media_rate(rate: Table, since: date | None) -> Iterator[RateDraft]:
+    """Read what a unit of media costs, and what it costs in calls of some kind."""
+    per = rate.choice("per", tuple(UNIT_PRICES))
+    price = rate.decimal("price", "dollars per unit")
+    source, read_on = parse_origin(rate)
+    variants = tuple(_variants(rate))
+    rate.close()
+    if "from" not in rate:
+        rate.fault("from", "is missing", "write the day from which the price holds, as in from = 2026-11-22")
+    if "price" not in rate and not variants:
+        rate.fault("price", "is missing", 'write dollars per unit, as in price = "0.04"')
+    usd = {per: price} if per is not None and price is not None else {}
+    if since is not None and per is not None and (usd or variants):
+        yield RateDraft(rate.file, rate.path, since, usd, source, read_on, per=per, variants=variants)
+
+
+def _variants(rate: Table) -> Iterator[VariantDraft]:
+    for variant in rate.tables("variants"):
+        when = variant.mapping("when")
+        price = variant.decimal("price", "dollars per unit")
+        variant.close()
+        for key in ("when", "price"):
+            if key not in variant:
+                variant.fault(key, "is missing", 'write { when = { resolution = "720p" }, price = "0.10" }')
+        if when and price is not None:
+            yield VariantDraft(when, price)
 
 
 def _tiers(rate: Table, named: frozenset[str]) -> Iterator[TierDraft]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from decimal import Context, Decimal
 
-from modelport.catalogue.facts import RATE_UNITS
+from modelport.catalogue.facts import RATE_UNITS, Unit
 from modelport.core.credits import CREDITS_PER_USD
 from modelport.operations.usage import SEARCH_METER, TEXT_METERS
 
@@ -24,6 +24,18 @@ FALLBACK = {
 METERS = (*TEXT_METERS, SEARCH_METER)
 """Every meter of text operations. `search` has no fallback: what a search costs is not what a token costs."""
 
+UNIT_PRICES: Mapping[Unit, int] = {
+    "image": 1,
+    "megapixel": 1,
+    "second": 1,
+    "minute": 1,
+    "character": PRICE_UNITS,
+    "page": 1,
+    "song": 1,
+    "request": 1,
+}
+"""For how many units of media a written price is."""
+
 _SCALE = CREDITS_PER_USD * RATE_UNITS // PRICE_UNITS
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,18})?")
 _EXACT = Context(prec=100)
@@ -34,15 +46,15 @@ def parse_decimal(text: str) -> Decimal | None:
     return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 
-def rate_of(price_usd: Decimal, markup: Decimal) -> int | None:
-    """Convert dollars per million units, times `markup`, to credits per `RATE_UNITS`; None when that is not whole."""
-    rate = _EXACT.multiply(_EXACT.multiply(price_usd, markup), Decimal(_SCALE))
+def rate_of(price_usd: Decimal, markup: Decimal, units: int = PRICE_UNITS) -> int | None:
+    """Convert dollars per so many units, times `markup`, to credits per `RATE_UNITS`; None when that is not whole."""
+    rate = _EXACT.multiply(_EXACT.multiply(price_usd, markup), Decimal(_SCALE * PRICE_UNITS // units))
     return int(rate) if rate == rate.to_integral_value() else None
 
 
-def price_of(rate: int) -> Decimal:
-    """Convert a rate back to dollars per million units, exactly."""
-    return _EXACT.divide(Decimal(rate), Decimal(_SCALE))
+def price_of(rate: int, units: int = PRICE_UNITS) -> Decimal:
+    """Convert a rate back to dollars per so many units, exactly."""
+    return _EXACT.divide(Decimal(rate), Decimal(_SCALE * PRICE_UNITS // units))
 
 
 def all_meters(by_meter: Mapping[str, int]) -> dict[str, int]:

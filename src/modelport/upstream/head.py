@@ -1,7 +1,7 @@
 """The head of a request, built from parts of which none can start a line of its own."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from modelport.catalogue.facts import AuthScheme
 from modelport.core.errors import Secret
@@ -34,6 +34,10 @@ def request_head(method: str, path: str, authority: str, fields: Fields) -> byte
     return b"".join(lines)
 
 
+_WORDS: Mapping[AuthScheme, bytes] = {"bearer": b"Bearer ", "basic": b"Basic ", "key": b"Key ", "token": b"Token "}
+"""What stands before a credential in `Authorization`."""
+
+
 def credential(scheme: AuthScheme, secret: Secret, owner: str) -> tuple[bytes, bytes]:
     """Write the header that carries a credential; the message of a secret that cannot be sent does not show it."""
     value = secret.reveal()
@@ -41,6 +45,6 @@ def credential(scheme: AuthScheme, secret: Secret, owner: str) -> tuple[bytes, b
         raise UnsafeRequest(
             f"The credential of {owner} is empty or has a space, line end or other such character in it."
         )
-    if scheme == "bearer":
-        return b"authorization", b"Bearer " + value.encode("ascii")
+    if scheme in _WORDS:
+        return b"authorization", _WORDS[scheme] + value.encode("ascii")
     return scheme.encode("ascii"), value.encode("ascii")
