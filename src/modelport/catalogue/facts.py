@@ -81,6 +81,17 @@ Dialect = Literal[
     "xai_video",
     "zhipu_ocr",
 ]
+SPOKEN: frozenset[Dialect] = frozenset(
+    {
+        "openai_chat",
+        "openai_responses",
+        "anthropic_messages",
+        "google_gemini",
+        "openai_embeddings",
+        "google_embeddings",
+    }
+)
+"""The wire formats that this version calls; the others are known by name."""
 AuthScheme = Literal[
     "none",
     "bearer",
@@ -197,6 +208,13 @@ class Rates:
     """The unit of media that is paid for, the only meter then; None where tokens are."""
     variants: tuple["Variant", ...] = ()
     """What a unit costs in calls of some kind, where that differs; the first that fits holds."""
+
+    @property
+    def usual(self) -> int:
+        """What orders offers of one model by price: input and output together, or the dearest unit of media."""
+        if self.per is None:
+            return self.by_meter["input"] + self.by_meter["output"]
+        return max((*self.by_meter.values(), *(variant.rate for variant in self.variants)))
 
     def at(self, input_tokens: int) -> Mapping[str, int]:
         """Return the rates for a call with so much input, cached tokens included."""
@@ -332,9 +350,13 @@ class Offer:
         """Return the formats in which an operation of this model can be called, best first."""
         return self.speaks or self.provider.speaks[operation]
 
+    def can_be_called(self, operation: Operation) -> bool:
+        """Whether this version calls any of the formats in which it is sold."""
+        return not SPOKEN.isdisjoint(self.spoken(operation))
+
     def dialect_for(self, operation: Operation, served: str) -> Dialect:
-        """Return the format to call in: the caller's own where it is spoken, else the first."""
-        spoken = self.spoken(operation)
+        """Return the format to call in: the caller's own where it is spoken, else the first that this version calls."""
+        spoken = tuple(dialect for dialect in self.spoken(operation) if dialect in SPOKEN)
         return served if served in spoken else spoken[0]
 
     def rates_at(self, at_ms: int) -> Rates | None:

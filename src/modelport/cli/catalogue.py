@@ -9,6 +9,7 @@ from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.facts import Model, Offer
 from modelport.catalogue.listing import capabilities, price_text
 from modelport.catalogue.load import load
+from modelport.catalogue.prices import UNIT_PRICES, price_of
 from modelport.catalogue.problems import CatalogueInvalid
 from modelport.settings import Settings
 
@@ -99,6 +100,11 @@ def _price(offer: Offer) -> str:
     rates = offer.rates_at(_now_ms())
     if rates is None:
         return "at an unknown price"
+    if rates.per is not None:
+        units = UNIT_PRICES[rates.per]
+        prices = sorted({*rates.by_meter.values(), *(variant.rate for variant in rates.variants)})
+        shown = " to ".join(f"{price_of(rate, units).normalize():f}" for rate in dict.fromkeys((prices[0], prices[-1])))
+        return f"{shown} a {rates.per}" if units == 1 else f"{shown} for {units:,} {rates.per}s"
     return f"{price_text(rates.by_meter['input'])} in, {price_text(rates.by_meter['output'])} out"
 
 

@@ -12,7 +12,7 @@ from modelport.bootstrap.catalogue import load_catalogue, router_for
 from modelport.bootstrap.parts import weights_store
 from modelport.catalogue.facts import Offer, Provider
 from modelport.engines.supervisor import Engines
-from modelport.routing.problems import Unpriced, Unserved
+from modelport.routing.problems import Unpriced, Unserved, Unspoken
 from modelport.routing.router import Step
 from modelport.settings import Settings
 
@@ -40,7 +40,7 @@ def explain(settings: Settings, model: str, provider: str | None, as_json: bool)
     found = catalogue.find(model)
     router = router_for(catalogue)
     now_ms = time.time_ns() // 1_000_000
-    with suppress(Unserved, Unpriced):  # told offer by offer, as an unknown provider cannot be
+    with suppress(Unserved, Unspoken, Unpriced):  # told offer by offer, as an unknown provider cannot be
         router.plan(found, provider, now_ms)
     steps = _on_this_machine(router.explain(found, provider, now_ms).steps, settings)
     if as_json:

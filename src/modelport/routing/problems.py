@@ -39,6 +39,20 @@ class Unserved(Problem):
         self.settings = settings
 
 
+class Unspoken(Problem):
+    """Everybody configured who sells the model speaks wire formats that this version does not call."""
+
+    def __init__(self, model: Model, offers: Sequence[Offer]) -> None:
+        sellers = "; ".join(
+            f"{offer.provider.name} sells it in {' or '.join(offer.spoken(model.operation))}" for offer in offers
+        )
+        super().__init__(
+            f"The model '{model.id}' is known, and this version cannot call those who sell it: {sellers}. "
+            f"Add a provider with another format as in {GUIDE}, or use a newer version."
+        )
+        self.model_id = model.id
+
+
 class Unpriced(Problem):
     """Everybody configured who sells the model does so at a price that is not known, and nothing is given away."""
 

@@ -6,11 +6,11 @@ from typing import Literal
 
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.facts import Model, Offer, Provider, Rates
-from modelport.routing.problems import Setting, UnknownProvider, Unpriced, Unserved
+from modelport.routing.problems import Setting, UnknownProvider, Unpriced, Unserved, Unspoken
 
 ANY_PROVIDER = "auto"
 
-Verdict = Literal["serves", "unconfigured", "unpriced", "not pinned"]
+Verdict = Literal["serves", "unspoken", "unconfigured", "unpriced", "not pinned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,8 @@ class Router:
     def plan(self, model: Model, provider_pin: str | None, now_ms: int) -> Plan:
         """Order the offers that can serve `model` by the provider's priority, then price, then id.
 
-        A pin, in any case, leaves one offer and no fallback. Raises `UnknownProvider`, `Unserved` or `Unpriced`.
+        A pin, in any case, leaves one offer and no fallback.
+        Raises `UnknownProvider`, `Unserved`, `Unspoken` or `Unpriced`.
         """
         if provider_pin is not None and provider_pin.lower() != ANY_PROVIDER:
             return self._plan(model, self._pinned(model, provider_pin), now_ms)
@@ -92,7 +93,7 @@ class Router:
     def explain(self, model: Model, provider_pin: str | None, now_ms: int) -> Explanation:
         """Tell for every offer of `model` whether it would be tried and why; raises nothing."""
         pin = provider_pin.lower() if provider_pin is not None and provider_pin.lower() != ANY_PROVIDER else None
-        steps = [self._step(offer, pin, now_ms) for offer in self.catalogue.offers(model.id)]
+        steps = [self._step(model, offer, pin, now_ms) for offer in self.catalogue.offers(model.id)]
         steps.sort(key=lambda step: (step.verdict != "serves", *_rank(step.offer, step.rates)))
         return Explanation(model, tuple(steps))
 
@@ -106,7 +107,7 @@ class Router:
         found: list[tuple[int, str]] = []
         for model in self.catalogue.models():
             prices = [
-                rates.by_meter["input"] + rates.by_meter["output"]
+                rates.usual
                 for offer in self.catalogue.offers(model.id)
                 if _searches(offer) and offer.provider.id in self._configured and (rates := offer.rates_at(now_ms))
             ]
@@ -115,9 +116,12 @@ class Router:
         return tuple(model_id for _, model_id in sorted(found)[:limit])
 
     def _plan(self, model: Model, offers: tuple[Offer, ...], now_ms: int) -> Plan:
-        usable = [offer for offer in offers if offer.provider.id in self._configured]
-        if not usable:
+        configured = [offer for offer in offers if offer.provider.id in self._configured]
+        if not configured:
             raise Unserved(model, _settings(offers))
+        usable = [offer for offer in configured if offer.can_be_called(model.operation)]
+        if not usable:
+            raise Unspoken(model, configured)
         priced = [(offer, rates) for offer in usable if (rates := offer.rates_at(now_ms)) is not None]
         if not priced:
             raise Unpriced(model, usable)
@@ -131,11 +135,14 @@ class Router:
             raise UnknownProvider(pin, model, [offer.provider for offer in offers])
         return pinned
 
-    def _step(self, offer: Offer, pin: str | None, now_ms: int) -> Step:
+    def _step(self, model: Model, offer: Offer, pin: str | None, now_ms: int) -> Step:
         rates = offer.rates_at(now_ms)
         provider = offer.provider
         if pin is not None and not provider.answers_to(pin):
             return Step(offer, rates, "not pinned", f"the call asks for '{pin}' only")
+        if not offer.can_be_called(model.operation):
+            formats = " or ".join(offer.spoken(model.operation))
+            return Step(offer, rates, "unspoken", f"this version does not call {formats}")
         if provider.id not in self._configured:
             return Step(offer, rates, "unconfigured", f"set {' and '.join(provider.variables)}")
         if rates is None:
@@ -150,7 +157,7 @@ def _searches(offer: Offer) -> bool:
 
 
 def _rank(offer: Offer, rates: Rates | None) -> tuple[int, bool, int, str]:
-    price = 0 if rates is None else rates.by_meter["input"] + rates.by_meter["output"]
+    price = 0 if rates is None else rates.usual
     return offer.provider.priority, rates is None, price, offer.provider.id
 
 
