@@ -23,7 +23,6 @@ from modelport.catalogue.drafts import (
 )
 from modelport.catalogue.facts import (
     CATEGORIES,
-    ENDPOINTS,
     AuthScheme,
     Category,
     Dialect,
@@ -156,7 +155,7 @@ def _model(draft: ModelDraft, sets: Sets, faults: list[Fault]) -> Model:
         notes=draft.notes or (),
         refuses_roles=frozenset(draft.refuses_roles or ()),
         category=cast("Category | None", draft.category) or CATEGORIES[operation],
-        endpoints=draft.endpoints or ENDPOINTS[operation],
+        paths=draft.endpoints or (),
         parameters=encoded(sets.joined(draft, operation, capabilities, faults)),
         retires_on=draft.retires_on,
         unsold=draft.unsold or "",

@@ -160,14 +160,19 @@ class Model:
     notes: tuple[Note, ...] = ()
     refuses_roles: frozenset[str] = frozenset()
     category: Category = "text"
-    endpoints: tuple[str, ...] = ()
-    """The versioned paths that serve it, the main one first."""
+    paths: tuple[str, ...] = ()
+    """The versioned paths that serve it, the main one first; empty for those of its operation."""
     parameters: bytes = b""
     """What a request to its main endpoint may hold, for `parameters.decoded`."""
     retires_on: date | None = None
     """The day from which its maker no longer serves it, where one has been named."""
     unsold: str = ""
     """Why no provider is known that sells it, where none is."""
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """The versioned paths that serve it, the main one first."""
+        return self.paths or ENDPOINTS[self.operation]
 
     @property
     def families(self) -> frozenset[str]:
