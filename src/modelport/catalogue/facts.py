@@ -361,8 +361,11 @@ class Offer:
 
     def dialect_for(self, operation: Operation, served: str) -> Dialect:
         """Return the format to call in: the caller's own where it is spoken, else the first that this version calls."""
-        spoken = tuple(dialect for dialect in self.spoken(operation) if dialect in SPOKEN)
-        return served if served in spoken else spoken[0]
+        spoken: list[Dialect] = [dialect for dialect in self.spoken(operation) if dialect in SPOKEN]
+        for dialect in spoken:
+            if dialect == served:
+                return dialect
+        return spoken[0]
 
     def rates_at(self, at_ms: int) -> Rates | None:
         """Return the rates in force at a moment, or None when no price is known for it."""
