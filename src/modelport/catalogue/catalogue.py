@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from modelport.catalogue.compile import Facts
-from modelport.catalogue.facts import Model, Offer, Provider, family_of
+from modelport.catalogue.facts import Model, Offer, Provider, Retired, family_of
 from modelport.catalogue.nearest import Nearest
 from modelport.catalogue.problems import RetiredModel, UnknownModel
 
@@ -65,6 +65,10 @@ class Catalogue:
     def models(self) -> tuple[Model, ...]:
         """Return every model, sorted by id."""
         return self._models
+
+    def retired(self) -> tuple[Retired, ...]:
+        """Return every id that is no longer served, sorted."""
+        return tuple(self._retired[name] for name in sorted(self._retired, key=str.casefold))
 
     def providers(self) -> tuple[Provider, ...]:
         """Return every provider, sorted by id."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import cast
 
-import msgspec
+from modelport.core.received import received
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,14 +325,6 @@ GATEWAY_FIELDS = frozenset({"model", "provider"})
 
 IGNORED_FIELDS = frozenset({"normalize_tool_schemas", "plugins"})
 """Fields that are accepted, never sent on, and named among the dropped ones."""
-
-
-def received(value: object) -> str:
-    """Print a value for a message, shortened."""
-    if isinstance(value, dict | list):
-        return "object" if isinstance(value, dict) else "array"
-    shown = str(value) if type(value) is int else msgspec.json.encode(value).decode()
-    return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
 def fault(name: str, expected: str | Misfit, value: object) -> str:
