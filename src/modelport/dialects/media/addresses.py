@@ -1,0 +1,64 @@
+"""The addresses at which media is asked for, and which models answer at each."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from modelport.catalogue.facts import Model, Operation
+from modelport.operations.media import Delivery
+
+MAKERS: Mapping[str, str] = {
+    "alibaba": "Alibaba Cloud",
+    "bytedance": "ByteDance",
+    "google": "Google",
+    "kling": "Kling AI",
+    "luma-ai": "Luma AI",
+    "minimax": "MiniMax",
+    "pixverse": "PixVerse",
+    "runway": "Runway",
+}
+"""Whose videos are made under `/v2/generate/video/{provider}/generation`."""
+
+
+class Met(Struct, frozen=True):
+    """An address at which media is asked for."""
+
+    operations: tuple[Operation, ...]
+    """What may be asked for there; the first names it."""
+    endpoint: str
+    """The canonical path, as models name it among theirs."""
+    is_edit: bool = False
+    takes_forms: bool = False
+    delivery: Delivery | None = None
+    """How files are delivered there to callers who do not say; None for as the model does."""
+    maker: str = ""
+    """Whose models answer there beside those that name the path."""
+
+    def answers(self, model: Model) -> bool:
+        """Whether a model is asked here: it names this path, or all of its kind and maker are."""
+        if model.operation not in self.operations:
+            return False
+        return self.endpoint in model.endpoints or (bool(self.maker) and model.maker == self.maker)
+
+
+IMAGES = Met(("images", "3d"), "/v1/images/generations")
+IMAGE_LINKS = Met(("images",), "/v1/images/generations/with-url", delivery="url")
+IMAGE_EDITS = Met(("images",), "/v1/images/edits", is_edit=True, takes_forms=True)
+VIDEO = Met(("video",), "/v2/video/generations")
+MUSIC = Met(("music",), "/v2/generate/audio")
+MINIMAX_MUSIC = Met(("music",), "/v2/generate/audio/minimax/generate")
+SPEECH = Met(("speech",), "/v1/tts", delivery="url")
+SPEECH_BYTES = Met(("speech",), "/v1/tts", delivery="bytes")
+"""`/v1/audio/speech`, whose clients read the sound itself."""
+TRANSCRIPTION = Met(("transcription",), "/v1/stt/create", takes_forms=True)
+TRANSCRIPTION_NOW = Met(("transcription",), "/v1/stt", takes_forms=True)
+OCR = Met(("ocr",), "/v1/ocr")
+
+
+def video_of(tail: str) -> Met | None:
+    """Return the address behind `/v2/generate/video/`: `{provider}/generation`."""
+    provider, slash, end = tail.partition("/")
+    maker = MAKERS.get(provider)
+    if maker is None or not slash or end != "generation":
+        return None
+    return Met(("video",), f"/v2/generate/video/{provider}/generation", maker=maker)

@@ -1,0 +1,153 @@
+"""Reads requests for media: JSON or a form in, a call out that is checked against its model and complete."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar, cast
+
+import msgspec
+from msgspec import Struct
+
+from modelport.catalogue.facts import Model, Operation
+from modelport.catalogue.parameters import Parameter, Parameters, decoded
+from modelport.catalogue.validation import Fault, complete, refused
+from modelport.core.errors import InvalidBody
+from modelport.core.received import received
+from modelport.dialects.media.addresses import Met
+from modelport.dialects.media.form import Part, read_form, valued
+from modelport.dialects.media.reading import Reading
+from modelport.dialects.media.spellings import renamed, respelled
+from modelport.operations.media import Delivery, MediaCall
+
+T = TypeVar("T")
+
+MAX_FIELDS = 1000
+FORM = "multipart/form-data"
+UNNAMED: Mapping[Operation, str] = {"ocr": "google/gc-document-ai"}
+"""The model that is meant where none is named."""
+GATEWAY_FIELDS = frozenset({"model", "provider"})
+
+_FILE_OR_LINK = Parameter(any_of=(Parameter(type="file"), Parameter(type="string", format="uri")))
+EDITED: Parameters = {
+    "image": Parameter(type="array", required=True, min_items=1, max_items=16, items=_FILE_OR_LINK),
+    "mask": _FILE_OR_LINK,
+    "n": Parameter(type="integer", minimum=1, maximum=10, default=1),
+}
+"""What an edit of pictures takes beside what the model takes to make one."""
+SOURCES = ("url", "audio", "file")
+_SOURCED: Parameters = {"url": Parameter(type="string", format="uri"), "audio": Parameter(type="file")}
+"""What every transcription takes: exactly one of them."""
+
+
+class Sent(Struct, frozen=True):
+    """A request as far as it can be read without its model."""
+
+    model: str
+    provider: str | None
+    fields: Mapping[str, object] = {}
+    """Of JSON."""
+    parts: Mapping[str, Sequence[Part]] = {}
+    """Of a form."""
+
+
+def opened(body: bytes, content_type: str, met: Met) -> Sent:
+    """Find out which model is asked; raises `InvalidBody`."""
+    if content_type.lower().startswith(FORM):
+        parts = read_form(body, content_type)
+        named = {name: parts[name][-1] for name in GATEWAY_FIELDS if name in parts}
+        model, provider = _named(named, met)
+        return Sent(
+            model, provider, parts={name: values for name, values in parts.items() if name not in GATEWAY_FIELDS}
+        )
+    given = _members(body)
+    model, provider = _named(given, met)
+    return Sent(model, provider, fields={name: value for name, value in given.items() if name not in GATEWAY_FIELDS})
+
+
+def _named(given: Mapping[str, object], met: Met) -> tuple[str, str | None]:
+    model, provider = given.get("model"), given.get("provider")
+    faults: list[Fault] = []
+    if model is None:
+        model = UNNAMED.get(met.operations[0])
+    if model is None:
+        faults.append(Fault("model"))
+    elif not isinstance(model, str) or not model:
+        faults.append(Fault("model", "string", received(model) if not isinstance(model, str) else "an empty string"))
+    if provider is not None and not isinstance(provider, str):
+        faults.append(Fault("provider", "string", received(provider)))
+    if faults:
+        raise refused(faults)
+    return cast("str", model), cast("str", provider).lower() if provider else None
+
+
+def _members(body: bytes) -> dict[str, object]:
+    """Read a JSON object; raises `InvalidBody` saying what is wrong with it."""
+    try:
+        if not body.isascii():
+            body = body.decode().removeprefix("\ufeff").encode()
+        given = cast("object", msgspec.json.decode(body))
+    except UnicodeDecodeError as error:
+        raise InvalidBody((f"Expected UTF-8, received an invalid byte at position {error.start}",)) from None
+    except msgspec.DecodeError as error:
+        told = f"Expected a JSON object: {error}" if body.strip() else "Expected a JSON object, received an empty body"
+        raise InvalidBody((told,)) from None
+    except RecursionError:
+        raise InvalidBody(("Expected JSON that is nested less deeply",)) from None
+    if not isinstance(given, dict):
+        raise InvalidBody(("Expected a JSON object at the top of the body",))
+    members = cast("dict[str, object]", given)
+    if len(members) > MAX_FIELDS:
+        raise InvalidBody((f"Expected at most {MAX_FIELDS} fields, received {len(members)}",))
+    return members
+
+
+def checked(sent: Sent, model: Model, met: Met, accepted: Delivery | None = None) -> MediaCall:
+    """Check a request against its model and complete it; raises `InvalidBody` with every fault.
+
+    `accepted` is how its caller said beside the request that files are to come.
+    """
+    parameters = taken_by(model, met)
+    given = dict(valued(sent.parts, parameters) if sent.parts else sent.fields)
+    reading = Reading(model.operation, parameters, given)
+    renamed(reading)
+    if sent.parts:  # names are the model's now, so that more texts can be read as what they are
+        own = {reading.called.get(name, name): name for name in reading.fields}
+        texts = {own[name]: values for name, values in sent.parts.items() if name in own}
+        reading.fields.update(valued(texts, parameters))
+    respelled(reading)
+    if model.operation == "transcription":
+        _sourced(reading)
+    try:
+        whole = complete(parameters, reading.fields, reading.called)
+    except InvalidBody as invalid:
+        lines = (*(str(fault) for fault in reading.faults), *invalid.faults)
+        raise InvalidBody(lines, reading.faults[0].place if reading.faults else invalid.param) from None
+    if reading.faults:
+        raise refused(reading.faults)
+    delivery = reading.delivery or accepted or _usual(parameters, met)
+    return MediaCall(sent.model, whole.fields, delivery, (*reading.dropped, *whole.dropped))
+
+
+def _usual(parameters: Parameters, met: Met) -> Delivery | None:
+    """Say how files come where nobody asked: as a stream from models that stream unasked."""
+    stream = parameters.get("stream")
+    return "bytes" if stream is not None and stream.default is True else met.delivery
+
+
+def taken_by(model: Model, met: Met) -> Parameters:
+    """Return what a request to a model may hold at an address."""
+    parameters = {name: one for name, one in decoded(model.parameters).items() if name not in GATEWAY_FIELDS}
+    if met.is_edit:
+        return {**parameters, **EDITED}
+    if model.operation == "transcription" and parameters.keys().isdisjoint(SOURCES):
+        return {**parameters, **_SOURCED}
+    return parameters
+
+
+def _sourced(reading: Reading) -> None:
+    """See that there is exactly one sound."""
+    sent = [name for name in SOURCES if reading.has(name)]
+    if len(sent) == 1:
+        return
+    names = [f"'{reading.called.get(name, name)}'" for name in sent]
+    shown = " and ".join(names) if names else "neither"
+    expected = "either a link in 'url' or a file in 'audio' (multipart/form-data)"
+    reading.faults.append(Fault(reading.called.get(sent[0], sent[0]) if sent else "url", expected, shown))
