@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 import httpx
@@ -23,6 +24,7 @@ from modelport.api.v1.calls import CallRoutes
 from modelport.api.v1.exports import ExportRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
+from modelport.api.v1.media import MediaRoutes
 from modelport.api.v1.metrics import MetricsRoutes
 from modelport.api.v1.models import ModelRoutes
 from modelport.api.v1.payments import PaymentRoutes, Payments
@@ -44,6 +46,7 @@ from modelport.reports.store import ReportStore
 from modelport.reports.transactions import Cursors
 from modelport.serving.exchange import CallRequest
 from modelport.serving.keeping import Keeping
+from modelport.serving.media import MediaRequest
 from modelport.serving.ports import Client
 from tests.keys.twin import TwinKeys
 from tests.twins.exports import TwinExports
@@ -59,7 +62,14 @@ CATALOGUE = Catalogue(
     Facts(
         models=(
             Model(id="acme/talk", name="Talk", maker="acme", operation="chat", description="Talks.", aliases=("talk",)),
-            Model(id="other/think", name="Think", maker="other", operation="chat", description="Thinks."),
+            Model(
+                id="other/think",
+                name="Think",
+                maker="other",
+                operation="chat",
+                description="Thinks.",
+                retires_on=date(2027, 2, 3),
+            ),
         ),
         retired=(Retired("acme/old", "acme/talk"),),
         providers=(
@@ -140,6 +150,7 @@ class Site:
     clock: FixedClock = field(default_factory=FixedClock)
     serve_chat: Serve = answer_at_once
     chats: list[CallRequest] = field(default_factory=list)
+    media: list[MediaRequest] = field(default_factory=list)
     links: Links = field(default_factory=Links)
     cors: Cors = field(default_factory=Cors)
     peers: Peers = field(default_factory=Peers)
@@ -187,6 +198,11 @@ class Site:
             self.chats.append(request)
             await self.serve_chat(request, key, client)
 
+        async def make(request: MediaRequest, key: Key, client: Client) -> None:
+            self.media.append(request)
+            await client.start(200, [(b"content-type", b"application/json"), (b"x-inference-id", b"i" * 21)])
+            await client.finish(REPLY)
+
         async def count(request: CallRequest, key: Key) -> int:
             self.chats.append(request)
             return 7
@@ -197,6 +213,7 @@ class Site:
         routes = all_routes(
             about=AboutRoutes(self.links),
             calls=CallRoutes(serve, count, Keeping(self.kept, 1, run_at_once)),
+            media=MediaRoutes(make),
             responses=ResponseRoutes(self.kept, self.clock, run_at_once),
             models=ModelRoutes(lambda: CATALOGUE, lambda model: None, self.links, self.clock),
             keys=KeyRoutes(self.keys, self.issuer, self.ring, self.clock, run_at_once, lambda: CATALOGUE),

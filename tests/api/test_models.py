@@ -92,3 +92,18 @@ async def test_any_page_may_read_the_lists() -> None:
     async with site.running() as client:
         answer = await client.get("/models", headers={"origin": "https://page.example"})
     assert answer.headers["access-control-allow-origin"] == "*"
+
+
+@pytest.mark.parametrize("path", ["/v1/models/other/think", "/model/OTHER/think"])
+async def test_a_model_that_goes_says_when_and_pages_may_read_it(path: str) -> None:
+    site = Site()
+    async with site.running() as client:
+        answer = await client.get(path)
+        stays = await client.get("/v1/models/acme/talk")
+        again = await client.get(path, headers={"if-none-match": answer.headers["etag"]})
+    told = {name: answer.headers[name] for name in ("deprecation", "sunset")}
+    assert told == {"deprecation": "@1801612800", "sunset": "Wed, 03 Feb 2027 00:00:00 GMT"}
+    assert again.status_code == 304
+    assert again.headers["sunset"] == answer.headers["sunset"]
+    assert {"deprecation", "sunset"} <= set(answer.headers["access-control-expose-headers"].split(", "))
+    assert not {"deprecation", "sunset"} & stays.headers.keys()

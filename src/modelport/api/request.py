@@ -128,16 +128,24 @@ class Request:
         headers = self.headers
         kind = headers.get(b"content-type", b"")
         is_json = kind == _JSON or self._is_called_json(kind)
-        if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
-            raise UnsupportedContent("the body is compressed: send it without Content-Encoding")
+        self._check_plain()
         body = await self._body(limit_bytes or self.bodies.max_bytes)
         if not is_json and body and body.lstrip()[:1] != b"{":
             raise UnsupportedContent("the body is not JSON: send JSON with 'Content-Type: application/json'")
         return body
 
+    async def form_body(self) -> bytes:
+        """Read the whole body of a form; whether it is one is not checked here."""
+        self._check_plain()
+        return await self._body(self.bodies.max_bytes)
+
     async def raw_body(self, limit_bytes: int) -> bytes:
         """Read the whole body as it came, whatever it is called."""
         return await self._body(limit_bytes)
+
+    def _check_plain(self) -> None:
+        if self.headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            raise UnsupportedContent("the body is compressed: send it without Content-Encoding")
 
     def _is_called_json(self, kind: bytes) -> bool:
         """Say whether the type is one of JSON; refuse it when it cannot be."""

@@ -81,10 +81,11 @@ class Router:
         methods = self._exact.get(path)
         if methods is not None:
             return methods, ""
-        check_built(path)
+        check_service_built(path)
         for fixed, found in self._tails.items():
             if path.startswith(fixed):
                 return found, path[len(fixed) :]
+        check_built(path)
         raise UnknownRoute(f"there is nothing at {path[:200]}")
 
     def allowed(self, path: str) -> tuple[str, ...]:
@@ -126,12 +127,8 @@ NOT_BUILT: Mapping[str, str] = {
     "mcp": _CHAT,
     "moderations": "ask a moderation model through POST /v1/chat/completions",
     "images": _MEDIA,
-    "video": _MEDIA,
     "generate": _MEDIA,
     "audio": _MEDIA,
-    "tts": _MEDIA,
-    "stt": _MEDIA,
-    "ocr": _MEDIA,
     "files": f"{_CHAT} with the file's content in a message",
 }
 """First segments of documented inference routes that this version does not have, and what to use instead."""
@@ -144,11 +141,17 @@ NOT_BUILT_EXACT: Mapping[str, str] = {
 """Documented service routes that this version does not have, and what to use instead."""
 
 
+def check_service_built(path: str) -> None:
+    """Raise `NotBuilt` for a service route that is documented but that this version does not have."""
+    _check(path, NOT_BUILT_EXACT.get(path))
+
+
 def check_built(path: str) -> None:
-    """Raise `NotBuilt` for a path that is documented but that this version does not have."""
-    instead = NOT_BUILT_EXACT.get(path)
-    if instead is None:
-        rest = next(path[len(prefix) :] for prefix in PREFIXES if path.startswith(f"{prefix}/"))
-        instead = NOT_BUILT.get(rest[1:].partition("/")[0])
+    """Raise `NotBuilt` for an inference route that is documented but that this version does not have."""
+    rest = next(path[len(prefix) :] for prefix in PREFIXES if path.startswith(f"{prefix}/"))
+    _check(path, NOT_BUILT.get(rest[1:].partition("/")[0]))
+
+
+def _check(path: str, instead: str | None) -> None:
     if instead is not None:
         raise NotBuilt(f"{path[:200]} is documented but not part of this version: {instead}")

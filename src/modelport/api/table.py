@@ -7,6 +7,7 @@ from modelport.api.v1.calls import CallRoutes
 from modelport.api.v1.exports import ExportRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
+from modelport.api.v1.media import MediaRoutes
 from modelport.api.v1.metrics import MetricsRoutes
 from modelport.api.v1.models import ModelRoutes
 from modelport.api.v1.payments import PaymentRoutes
@@ -18,6 +19,7 @@ def all_routes(
     *,
     about: AboutRoutes,
     calls: CallRoutes,
+    media: MediaRoutes,
     responses: ResponseRoutes,
     models: ModelRoutes,
     keys: KeyRoutes,
@@ -45,6 +47,7 @@ def all_routes(
         ),
         Route(inference("/embeddings"), {"POST": ("embeddings", calls.embeddings)}),
         Route(inference("/openai/deployments/"), {"POST": ("deployment", calls.deployment)}, has_tail=True),
+        *media_routes(media),
         Route(("/models",), {"GET": ("models.array", models.bare)}),
         Route(("/v1/models", "/api/v1/models", "/v2/models"), {"GET": ("models.list", models.index)}),
         Route(inference("/models/"), {"GET": ("models.retrieve", models.retrieve)}, has_tail=True),
@@ -69,6 +72,27 @@ def all_routes(
         Route(("/healthz",), {"GET": ("health", health.alive)}),
         Route(("/readyz",), {"GET": ("readiness", health.ready)}),
         *optional,
+    )
+
+
+def media_routes(media: MediaRoutes) -> tuple[Route, ...]:
+    """List the paths of media, whose jobs nobody can ask for yet."""
+    job = ("jobs.show", media.job)
+    return (
+        Route(inference("/images/generations"), {"POST": ("images", media.images)}),
+        Route(inference("/images/generations/with-url"), {"POST": ("images.links", media.image_links)}),
+        Route(inference("/images/edits"), {"POST": ("images.edits", media.edits)}),
+        Route(inference("/video/generations"), {"POST": ("video", media.video), "GET": job}),
+        Route(inference("/generate/video/"), {"POST": ("video", media.makers_video), "GET": job}, has_tail=True),
+        Route(inference("/generate/audio"), {"POST": ("music", media.music), "GET": job}),
+        Route(inference("/generate/audio/minimax/generate"), {"POST": ("music", media.minimax_music)}),
+        Route(inference("/tts"), {"POST": ("speech", media.speech)}),
+        Route(inference("/audio/speech"), {"POST": ("speech", media.openai_speech)}),
+        Route(inference("/stt"), {"POST": ("transcription", media.transcription_now)}),
+        Route(inference("/stt/create"), {"POST": ("transcription", media.transcription)}),
+        Route(inference("/audio/transcriptions"), {"POST": ("transcription", media.transcription)}),
+        Route(inference("/stt/"), {"GET": job}, has_tail=True),
+        Route(inference("/ocr"), {"POST": ("ocr", media.ocr)}),
     )
 
 

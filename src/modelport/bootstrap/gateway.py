@@ -26,6 +26,7 @@ from modelport.api.v1.calls import CallRoutes
 from modelport.api.v1.exports import ExportRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
+from modelport.api.v1.media import MediaRoutes
 from modelport.api.v1.metrics import MetricsRoutes
 from modelport.api.v1.models import ModelRoutes
 from modelport.api.v1.payments import PaymentRoutes
@@ -51,6 +52,7 @@ from modelport.serving.counting import CountTokens
 from modelport.serving.estimate import Estimator
 from modelport.serving.health import Health
 from modelport.serving.keeping import Keeping
+from modelport.serving.media import ServeMedia
 from modelport.serving.pacing import Pacing
 from modelport.settings import Settings
 from modelport.storage.changes import open_changes
@@ -154,6 +156,7 @@ def _app(
     routes = all_routes(
         about=AboutRoutes(links),
         calls=CallRoutes(calls, CountTokens(in_force, calls.upstream, calls.pacing, clock), keeping),
+        media=MediaRoutes(ServeMedia(in_force, calls.ledger, clock, calls.new_id, status_of, code_of)),
         responses=ResponseRoutes(keeping.responses, clock, asyncio.to_thread),
         models=ModelRoutes(
             lambda: in_force.catalogue,

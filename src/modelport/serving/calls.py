@@ -33,6 +33,7 @@ from modelport.serving.pacing import PacedClient, Pacing
 from modelport.serving.patience import Patience
 from modelport.serving.permitted import check_model, check_pin, permitted
 from modelport.serving.ports import AnswerBroken, Client, CutShort, MalformedAnswer, Upstream, UpstreamProblem
+from modelport.serving.retiring import mark_retiring
 from modelport.serving.written import Notes, named
 
 JSON_TYPE = (b"content-type", b"application/json")
@@ -80,7 +81,7 @@ class ServeCalls:
             call = request.format.parser.parse(request.body, request.model)
             if request.memory is not None:
                 call = await request.memory.recall(call, key, notes.created_at_ms)
-            plan = self._plan(call, notes)
+            plan = self._plan(call, notes, client)
             estimate = self.estimator.before(call, key.id, plan.model, plan.offers)
             if key.pace is FREE_PACE and key.account_pace is FREE_PACE:
                 await self._pay(call, plan, estimate, notes, client)
@@ -122,11 +123,12 @@ class ServeCalls:
         advice = f"Models that search: {', '.join(able)}" if able else "No model that is configured here searches"
         return InvalidBody((*problem.faults, advice), problem.param)
 
-    def _plan(self, call: ChatCall, notes: Notes) -> Plan:
+    def _plan(self, call: ChatCall, notes: Notes, client: Client) -> Plan:
         router = self.routes.current()
         notes.is_streaming = call.is_streaming
-        notes.model = router.catalogue.find(call.model)
-        return planned(router, notes.model, call, notes.request.format, notes.key, notes.created_at_ms)
+        notes.model = model = router.catalogue.find(call.model)
+        mark_retiring(model, client)
+        return planned(router, model, call, notes.request.format, notes.key, notes.created_at_ms)
 
     async def _attempt(self, asked: Asked, plan: Plan, covered: Cover, notes: Notes, client: Client) -> None:
         """Ask a provider and answer, with the output that there is money for."""
@@ -298,7 +300,7 @@ def planned(router: Router, model: Model, call: ChatCall, asked: Format, key: Ke
     if model.refuses_roles:
         refuse_roles(call, model)
     check_model(key, model)
-    check_pin(key, call, model, router.catalogue)
+    check_pin(key, call.provider, model, router.catalogue)
     return fitting(call, permitted(key, router.plan(model, call.provider, now_ms)))
 
 

@@ -3,7 +3,6 @@
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.facts import Model
 from modelport.keys.key import Key, ModelNotAllowed, ProviderNotAllowed
-from modelport.operations.chat import ChatCall
 from modelport.routing.router import Plan
 
 
@@ -13,14 +12,14 @@ def check_model(key: Key, model: Model) -> None:
         raise ModelNotAllowed(key.prefix, model.id)
 
 
-def check_pin(key: Key, call: ChatCall, model: Model, catalogue: Catalogue) -> None:
+def check_pin(key: Key, pin: str | None, model: Model, catalogue: Catalogue) -> None:
     """Raise `ProviderNotAllowed` when the call asks for a provider of the model that is not among the key's."""
-    if key.providers is None or call.provider is None:
+    if key.providers is None or pin is None:
         return
     offers = catalogue.offers(model.id)
-    pinned = [offer.provider.id for offer in offers if offer.provider.answers_to(call.provider)]
+    pinned = [offer.provider.id for offer in offers if offer.provider.answers_to(pin)]
     if pinned and key.providers.isdisjoint(pinned):
-        raise ProviderNotAllowed(key.prefix, key.providers, model.id, call.provider)
+        raise ProviderNotAllowed(key.prefix, key.providers, model.id, pin)
 
 
 def permitted(key: Key, plan: Plan) -> Plan:

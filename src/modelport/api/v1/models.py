@@ -11,6 +11,7 @@ from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.facts import Model, Rates
 from modelport.catalogue.listing import ListQuery, Rendered, Shelf, render_list, render_model, render_seed
 from modelport.core.clock import Clock
+from modelport.serving.retiring import retiring
 
 _VARY = (b"vary", b"x-stainless-lang")
 _QUERY_FIELDS_MAX = 100
@@ -56,7 +57,9 @@ class ModelRoutes:
 
     def _one(self, request: Request, *, is_bare: bool) -> Answer:
         shelf = self._shelf(self.catalogue(), request)
-        return _tagged(request, render_model(shelf, request.tail, _query(request), is_bare=is_bare), ())
+        rendered = render_model(shelf, request.tail, _query(request), is_bare=is_bare)
+        on = shelf.catalogue.find(request.tail).retires_on
+        return _tagged(request, rendered, () if on is None else retiring(on))
 
     def _shelf(self, catalogue: Catalogue, request: Request) -> Shelf:
         return Shelf(catalogue, self.shown_rates, self.links.root(request.scope, request.headers))
@@ -86,9 +89,9 @@ def _query(request: Request) -> ListQuery:
     return ListQuery.parse(pairs)
 
 
-def _tagged(request: Request, rendered: Rendered, vary: tuple[tuple[bytes, bytes], ...]) -> Answer:
+def _tagged(request: Request, rendered: Rendered, more: tuple[tuple[bytes, bytes], ...]) -> Answer:
     etag = rendered.etag.encode()
-    headers = ((b"etag", etag), (b"cache-control", b"no-cache"), *vary)
+    headers = ((b"etag", etag), (b"cache-control", b"no-cache"), *more)
     asked = request.headers.get(b"if-none-match")
     if asked is not None and _matches(asked, etag):
         return Answer(304, b"", headers)
