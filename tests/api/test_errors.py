@@ -21,12 +21,14 @@ from modelport.api.errors import (
     sse_error,
     status_of,
 )
+from modelport.catalogue.facts import Model
 from modelport.catalogue.problems import RetiredModel, UnknownModel
 from modelport.core.credits import Credits
 from modelport.core.errors import InvalidBody, Problem
 from modelport.dialects.wire import UpstreamFault
 from modelport.keys.key import DisabledKey, KeyNotAllowed, UnknownKey
 from modelport.ledger.problems import InsufficientFunds, KeyLimitReached
+from modelport.routing.problems import WrongOperation
 from modelport.serving import ports
 
 ROOT = "https://models.example.org"
@@ -224,9 +226,14 @@ def test_a_path_does_not_bring_the_words_of_a_bad_request_either() -> None:
 
 @pytest.mark.parametrize(
     ("problem", "param"),
-    [(UnknownModel("x", ()), "model"), (RetiredModel("x", None), "model"), (http.UnknownRoute("x"), None)],
+    [
+        (UnknownModel("x", ()), "model"),
+        (RetiredModel("x", None), "model"),
+        (WrongOperation(Model("x", "X", "x", "chat", "X."), "images"), "model"),
+        (http.UnknownRoute("x"), None),
+    ],
 )
-def test_an_unknown_model_names_its_field(problem: Problem, param: str | None) -> None:
+def test_a_model_that_cannot_be_asked_names_its_field(problem: Problem, param: str | None) -> None:
     assert refusal(problem, ROOT).param == param
 
 

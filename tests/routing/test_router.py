@@ -115,6 +115,14 @@ def test_a_model_that_nobody_sells_says_what_to_add(tmp_path: Path) -> None:
     )
 
 
+def test_a_model_that_nobody_sells_says_why_where_that_is_known(tmp_path: Path) -> None:
+    known = loaded(
+        tmp_path, {"shop.toml": "hidden = true", "models/acme/small.toml": 'unsold = "Acme took it away in May."'}
+    )
+    with pytest.raises(Unserved, match=r"'acme/small'\. Acme took it away in May: add another provider as in"):
+        plan(known)
+
+
 def test_an_offer_without_a_price_is_passed_over(tmp_path: Path) -> None:
     known = catalogue(tmp_path, a=provider('price = "unknown"', priority=1), b=provider(rates("1")))
     assert order(plan(known, "a", "b")) == ["b"]

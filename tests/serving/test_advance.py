@@ -246,12 +246,10 @@ async def test_whole_answers_at_once_cannot_together_cost_more_than_there_is() -
     assert stage.balance < GUESS
 
 
-async def test_a_stream_of_a_model_that_reasons_unseen_is_bounded_like_a_whole_answer(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_stream_of_a_model_that_reasons_unseen_is_bounded_like_a_whole_answer() -> None:
     thinker = replace(parts.MODEL, capabilities=frozenset({"reasoning"}))
-    monkeypatch.setattr(parts, "MODEL", thinker)
-    async with on_stage({"first": [stream(*tokens(10), output=1500)]}, credit=GUESS + 1000) as stage:
+    scripts = {"first": [stream(*tokens(10), output=1500)]}
+    async with on_stage(scripts, credit=GUESS + 1000, model=thinker) as stage:
         await ask(stage)
     assert stage.upstream.body()["max_tokens"] == GUESS + 500
     assert stage.balance == GUESS + 1000 - 1500

@@ -270,6 +270,7 @@ _PARAMS: dict[type[Problem], str] = {
     UnknownModel: "model",
     RetiredModel: "model",
     keys.ModelNotAllowed: "model",
+    routing.WrongOperation: "model",
     routing.UnknownProvider: "provider",
     keys.ProviderNotAllowed: "provider",
     InvalidCursor: "cursor",

@@ -88,8 +88,8 @@ class _Found:
     def is_full(self) -> bool:
         return len(self.faults) >= MAX_FAULTS
 
-    def misfit(self, place: str, expected: str, shown: str) -> None:
-        self.faults.append(Fault(place, expected, shown))
+    def misfit(self, place: str, expected: str, came: str) -> None:
+        self.faults.append(Fault(place, expected, came))
 
     def place(self, inside: str, name: str) -> str:
         return f"{inside}.{name}" if inside else self.called.get(name, name)
@@ -126,7 +126,7 @@ def _value(parameter: Parameter, value: object, place: str, found: _Found) -> ob
     if parameter.any_of and len(found.faults) == faults:
         value = _any(parameter, value, place, found)
     if parameter.enum is not None and len(found.faults) == faults and not _is_among(value, parameter.enum):
-        found.misfit(place, one_of(parameter.enum), received(value))
+        found.misfit(place, one_of(parameter.enum), shown(value))
     return value
 
 
@@ -137,7 +137,7 @@ def _is_among(value: object, allowed: Sequence[object]) -> bool:
 
 def _text(parameter: Parameter, value: object, place: str, found: _Found) -> object:
     if not isinstance(value, str):
-        found.misfit(place, words(parameter), _shown(value))
+        found.misfit(place, words(parameter), shown(value))
     elif not _is_within(len(value), parameter.min_length, parameter.max_length):
         found.misfit(place, words(parameter), f"string of {len(value)} characters")
     elif (
@@ -149,7 +149,7 @@ def _text(parameter: Parameter, value: object, place: str, found: _Found) -> obj
 
 def _number(parameter: Parameter, value: object, place: str, found: _Found) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float) or not _is_allowed(parameter, value):
-        found.misfit(place, words(parameter), _shown(value))
+        found.misfit(place, words(parameter), shown(value))
     return value
 
 
@@ -157,7 +157,7 @@ def _whole(parameter: Parameter, value: object, place: str, found: _Found) -> ob
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, float):
-        found.misfit(place, words(parameter), _shown(value))
+        found.misfit(place, words(parameter), shown(value))
         return value
     return _number(parameter, value, place, found)
 
@@ -185,13 +185,13 @@ def _is_multiple(value: float, unit: float) -> bool:
 
 def _truth(parameter: Parameter, value: object, place: str, found: _Found) -> object:
     if not isinstance(value, bool):
-        found.misfit(place, words(parameter), _shown(value))
+        found.misfit(place, words(parameter), shown(value))
     return value
 
 
 def _list(parameter: Parameter, value: object, place: str, found: _Found) -> object:
     if not isinstance(value, list):
-        found.misfit(place, words(parameter), _shown(value))
+        found.misfit(place, words(parameter), shown(value))
         return value
     items = cast("list[object]", value)
     if not _is_within(len(items), parameter.min_items, parameter.max_items):
@@ -209,7 +209,7 @@ def _list(parameter: Parameter, value: object, place: str, found: _Found) -> obj
 
 def _object(parameter: Parameter, value: object, place: str, found: _Found) -> object:
     if not isinstance(value, dict):
-        found.misfit(place, words(parameter), _shown(value))
+        found.misfit(place, words(parameter), shown(value))
         return value
     members = cast("dict[str, object]", value)
     known, rest = parameter.properties, parameter.additional_properties
@@ -229,11 +229,12 @@ def _object(parameter: Parameter, value: object, place: str, found: _Found) -> o
 
 def _file(parameter: Parameter, value: object, place: str, found: _Found) -> object:
     if not isinstance(value, Upload):
-        found.misfit(place, words(parameter), _shown(value))
+        found.misfit(place, words(parameter), shown(value))
     return value
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """Print a value, or say that it is a file."""
     return "a file" if isinstance(value, Upload) else received(value)
 
 
@@ -264,9 +265,9 @@ def _any(parameter: Parameter, value: object, place: str, found: _Found) -> obje
         found.faults.extend(meant[0][1].faults)
     elif (tag := _tag(parameter.any_of, value)) is not None:
         name, allowed = tag
-        found.misfit(f"{place}.{name}", one_of(allowed), received(cast("Object", value).get(name)))
+        found.misfit(f"{place}.{name}", one_of(allowed), shown(cast("Object", value).get(name)))
     else:
-        found.misfit(place, words(parameter), _shown(value))
+        found.misfit(place, words(parameter), shown(value))
     return value
 
 

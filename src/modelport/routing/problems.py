@@ -33,7 +33,8 @@ class Unserved(Problem):
         if settings:
             remedy = f"Set {' or '.join(str(setting) for setting in settings)}, or add {own} as in {GUIDE}."
         else:
-            remedy = f"Nobody in the catalogue sells it: add {own} as in {GUIDE}."
+            why = model.unsold.removesuffix(".") or "Nobody in the catalogue sells it"
+            remedy = f"{why}: add {own} as in {GUIDE}."
         super().__init__(f"No configured provider serves the model '{model.id}'. {remedy}")
         self.model_id = model.id
         self.settings = settings

@@ -8,9 +8,8 @@ from msgspec import Struct
 
 from modelport.catalogue.facts import Model, Operation
 from modelport.catalogue.parameters import Parameter, Parameters, decoded
-from modelport.catalogue.validation import Fault, complete, refused
+from modelport.catalogue.validation import Fault, complete, refused, shown
 from modelport.core.errors import InvalidBody
-from modelport.core.received import received
 from modelport.dialects.media.addresses import Met
 from modelport.dialects.media.form import Part, read_form, valued
 from modelport.dialects.media.reading import Reading
@@ -70,9 +69,9 @@ def _named(given: Mapping[str, object], met: Met) -> tuple[str, str | None]:
     if model is None:
         faults.append(Fault("model"))
     elif not isinstance(model, str) or not model:
-        faults.append(Fault("model", "string", received(model) if not isinstance(model, str) else "an empty string"))
+        faults.append(Fault("model", "string", shown(model) if not isinstance(model, str) else "an empty string"))
     if provider is not None and not isinstance(provider, str):
-        faults.append(Fault("provider", "string", received(provider)))
+        faults.append(Fault("provider", "string", shown(provider)))
     if faults:
         raise refused(faults)
     return cast("str", model), cast("str", provider).lower() if provider else None
@@ -148,6 +147,6 @@ def _sourced(reading: Reading) -> None:
     if len(sent) == 1:
         return
     names = [f"'{reading.called.get(name, name)}'" for name in sent]
-    shown = " and ".join(names) if names else "neither"
+    came = " and ".join(names) if names else "neither"
     expected = "either a link in 'url' or a file in 'audio' (multipart/form-data)"
-    reading.faults.append(Fault(reading.called.get(sent[0], sent[0]) if sent else "url", expected, shown))
+    reading.faults.append(Fault(reading.called.get(sent[0], sent[0]) if sent else "url", expected, came))

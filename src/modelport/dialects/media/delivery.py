@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from modelport.catalogue.validation import Fault
+from modelport.catalogue.validation import Fault, shown
 from modelport.catalogue.wording import one_of
-from modelport.core.received import received
 from modelport.dialects.media.reading import Reading, members_of, texts_of
 from modelport.operations.media import Delivery
 
@@ -42,7 +41,8 @@ def pictures_delivered(reading: Reading) -> None:
     """Read whether pictures are wanted as links or as base64, in any of the three spellings."""
     fields, known = reading.fields, reading.parameters
     asked = fields.get("response_format")
-    if asked is None and fields.get("output_format") in PICTURE_FORMS:
+    form = fields.get("output_format")
+    if asked is None and isinstance(form, str) and form in PICTURE_FORMS:
         asked = fields.pop("output_format")
     if asked is None:
         linked = fields.get("convert_base64_to_url")
@@ -52,7 +52,7 @@ def pictures_delivered(reading: Reading) -> None:
                 del fields["convert_base64_to_url"]
         return
     if not isinstance(asked, str) or asked not in PICTURE_FORMS:
-        reading.faults.append(Fault("response_format", one_of(tuple(PICTURE_FORMS)), received(asked)))
+        reading.faults.append(Fault("response_format", one_of(tuple(PICTURE_FORMS)), shown(asked)))
         fields.pop("response_format", None)
         return
     reading.delivery = PICTURE_FORMS[asked]

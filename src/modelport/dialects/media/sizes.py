@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import cast
 
 from modelport.catalogue.parameters import Parameter
-from modelport.catalogue.validation import Fault
+from modelport.catalogue.validation import Fault, shown
 from modelport.catalogue.wording import words
-from modelport.core.received import received
 from modelport.dialects.media.reading import Reading, texts_of
 
 SPELLINGS = ("image_size", "size", "aspect_ratio", "ratio", "frame_size")
@@ -24,6 +23,7 @@ PRESETS: Mapping[str, tuple[int, int]] = {
 }
 LEAST_SIDE = 64
 """Of `W:H`, two numbers of which one is below it are a ratio; others, and every `WxH`, are pixels."""
+MOST_SIDE = 99_999
 MAX_TEXT = 40
 NEAR = 0.03
 """Ratios that differ by less are taken for the same: 1792x1024 is 16:9."""
@@ -49,7 +49,7 @@ def frame_of(value: object) -> Frame | None:
     if isinstance(value, dict):
         members = cast("Mapping[str, object]", value)
         width, height = members.get("width"), members.get("height")
-        if type(width) is int and type(height) is int and width > 0 and height > 0:
+        if type(width) is int and type(height) is int and 0 < width <= MOST_SIDE and 0 < height <= MOST_SIDE:
             return Frame(width / height, (width, height))
         return None
     if not isinstance(value, str) or len(value) > MAX_TEXT:
@@ -94,7 +94,7 @@ def _translate(reading: Reading, name: str, own: list[str]) -> None:
                 return
     if name not in own:
         takes = " or ".join(f"{words(reading.parameters[target])} in '{target}'" for target in own)
-        reading.faults.append(Fault(name, f"a size that the model makes: {takes}", received(value)))
+        reading.faults.append(Fault(name, f"a size that the model makes: {takes}", shown(value)))
         del reading.fields[name]
 
 

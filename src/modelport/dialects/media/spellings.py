@@ -6,8 +6,7 @@ from typing import cast
 
 from modelport.catalogue.facts import Operation
 from modelport.catalogue.parameters import Parameter
-from modelport.catalogue.validation import Fault
-from modelport.core.received import received
+from modelport.catalogue.validation import Fault, shown
 from modelport.dialects.media.delivery import pictures_delivered, speech_delivered
 from modelport.dialects.media.reading import Reading, members_of, texts_of
 from modelport.dialects.media.sizes import sized
@@ -70,11 +69,11 @@ def _counted(reading: Reading) -> None:
     if own is not None:
         if name != own:
             reading.rename(name, own)
-    elif str(value) in ("1", "1.0"):
+    elif isinstance(value, int | float | str) and value in (1, "1"):
         del reading.fields[name]
     else:
         expected = f"{MAX_PICTURES_UNSAID}, since the model makes one picture in a call"
-        reading.faults.append(Fault(name, expected, received(value)))
+        reading.faults.append(Fault(name, expected, shown(value)))
         del reading.fields[name]
 
 
