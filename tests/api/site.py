@@ -27,12 +27,14 @@ from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.media import MediaRoutes
 from modelport.api.v1.metrics import MetricsRoutes
 from modelport.api.v1.models import ModelRoutes
+from modelport.api.v1.pages import PageRoutes
 from modelport.api.v1.payments import PaymentRoutes, Payments
 from modelport.api.v1.reports import Admit, ReportRoutes, admit_all
 from modelport.api.v1.responses import ResponseRoutes
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.compile import Facts
 from modelport.catalogue.facts import Model, Provider, Retired
+from modelport.console.site import Console
 from modelport.core.counters import Counters
 from modelport.core.credits import Credits
 from modelport.core.errors import Secret
@@ -44,6 +46,7 @@ from modelport.keys.store import NO_TERMS, KeyTerms
 from modelport.ledger.exports import Exports
 from modelport.reports.store import ReportStore
 from modelport.reports.transactions import Cursors
+from modelport.routing.router import Router
 from modelport.serving.exchange import CallRequest
 from modelport.serving.keeping import Keeping
 from modelport.serving.media import MediaRequest
@@ -82,6 +85,8 @@ CATALOGUE = Catalogue(
     ),
     "digest",
 )
+
+ROUTER = Router(CATALOGUE, frozenset())
 
 Serve = Callable[[CallRequest, Key, Client], Awaitable[None]]
 
@@ -210,12 +215,15 @@ class Site:
         async def reason() -> str | None:
             return self.not_ready
 
+        models = ModelRoutes(lambda: CATALOGUE, lambda model: None, self.links, self.clock)
         routes = all_routes(
-            about=AboutRoutes(self.links),
             calls=CallRoutes(serve, count, Keeping(self.kept, 1, run_at_once)),
             media=MediaRoutes(make),
             responses=ResponseRoutes(self.kept, self.clock, run_at_once),
-            models=ModelRoutes(lambda: CATALOGUE, lambda model: None, self.links, self.clock),
+            models=models,
+            pages=PageRoutes(
+                Console(lambda: ROUTER, self.clock), AboutRoutes(self.links), models, self.links, run_at_once
+            ),
             keys=KeyRoutes(self.keys, self.issuer, self.ring, self.clock, run_at_once, lambda: CATALOGUE),
             billing=BillingRoutes(
                 self.balances,

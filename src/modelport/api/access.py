@@ -29,6 +29,8 @@ ACCESS: dict[str, Access] = {
     "models.array": Access("anyone"),
     "models.show": Access("anyone"),
     "models.retrieve": Access("anyone"),
+    "models.page": Access("anyone"),
+    "pages": Access("anyone"),
     "chat": Access("regular", "model:chat"),
     "messages": Access("regular", "model:chat"),
     "messages.count": Access("regular", "model:chat"),

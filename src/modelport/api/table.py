@@ -1,7 +1,6 @@
 """All routes of the API, joined from their parts."""
 
 from modelport.api.routes import Route, inference
-from modelport.api.v1.about import AboutRoutes
 from modelport.api.v1.billing import BillingRoutes
 from modelport.api.v1.calls import CallRoutes
 from modelport.api.v1.exports import ExportRoutes
@@ -10,6 +9,7 @@ from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.media import MediaRoutes
 from modelport.api.v1.metrics import MetricsRoutes
 from modelport.api.v1.models import ModelRoutes
+from modelport.api.v1.pages import PageRoutes
 from modelport.api.v1.payments import PaymentRoutes
 from modelport.api.v1.reports import ReportRoutes
 from modelport.api.v1.responses import ResponseRoutes
@@ -17,7 +17,6 @@ from modelport.api.v1.responses import ResponseRoutes
 
 def all_routes(
     *,
-    about: AboutRoutes,
     calls: CallRoutes,
     media: MediaRoutes,
     responses: ResponseRoutes,
@@ -27,6 +26,7 @@ def all_routes(
     reports: ReportRoutes,
     exports: ExportRoutes,
     health: HealthRoutes,
+    pages: PageRoutes,
     metrics: MetricsRoutes | None = None,
     payments: PaymentRoutes | None = None,
 ) -> tuple[Route, ...]:
@@ -34,7 +34,7 @@ def all_routes(
     optional = () if metrics is None else (Route(("/metrics",), {"GET": ("metrics", metrics.show)}),)
     return (
         *(_payment_routes(payments) if payments is not None else ()),
-        Route(("/",), {"GET": ("about", about.show)}),
+        *_page_routes(pages),
         Route(inference("/chat/completions"), {"POST": ("chat", calls.chat)}),
         Route(inference("/completions"), {"POST": ("completions", calls.completions)}),
         Route(inference("/messages"), {"POST": ("messages", calls.messages)}),
@@ -48,9 +48,12 @@ def all_routes(
         Route(inference("/embeddings"), {"POST": ("embeddings", calls.embeddings)}),
         Route(inference("/openai/deployments/"), {"POST": ("deployment", calls.deployment)}, has_tail=True),
         *media_routes(media),
-        Route(("/models",), {"GET": ("models.array", models.bare)}),
         Route(("/v1/models", "/api/v1/models", "/v2/models"), {"GET": ("models.list", models.index)}),
-        Route(inference("/models/"), {"GET": ("models.retrieve", models.retrieve)}, has_tail=True),
+        Route(
+            ("/v1/models/", "/api/v1/models/", "/v2/models/"),
+            {"GET": ("models.retrieve", models.retrieve)},
+            has_tail=True,
+        ),
         Route(("/model/",), {"GET": ("models.show", models.show)}, has_tail=True),
         Route(("/v1/keys",), {"POST": ("keys.create", keys.create), "GET": ("keys.list", keys.index)}),
         Route(
@@ -93,6 +96,18 @@ def media_routes(media: MediaRoutes) -> tuple[Route, ...]:
         Route(inference("/audio/transcriptions"), {"POST": ("transcription", media.transcription)}),
         Route(inference("/stt/"), {"GET": job}, has_tail=True),
         Route(inference("/ocr"), {"POST": ("ocr", media.ocr)}),
+    )
+
+
+def _page_routes(pages: PageRoutes) -> tuple[Route, ...]:
+    """List the addresses that have a page; on some of them programs are answered with JSON."""
+    return (
+        Route(("/",), {"GET": ("about", pages.home)}),
+        Route(("/models",), {"GET": ("models.array", pages.models)}),
+        Route(("/models/ids",), {"GET": ("pages", pages.ids)}),
+        Route(("/models/",), {"GET": ("models.page", pages.model)}, has_tail=True),
+        Route(("/llms.txt",), {"GET": ("pages", pages.llms)}),
+        Route(("/static/",), {"GET": ("pages", pages.static)}, has_tail=True),
     )
 
 

@@ -29,6 +29,7 @@ from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.media import MediaRoutes
 from modelport.api.v1.metrics import MetricsRoutes
 from modelport.api.v1.models import ModelRoutes
+from modelport.api.v1.pages import PageRoutes
 from modelport.api.v1.payments import PaymentRoutes
 from modelport.api.v1.reports import ReportRoutes
 from modelport.api.v1.responses import ResponseRoutes
@@ -39,6 +40,7 @@ from modelport.bootstrap.office import Office, held_office, office
 from modelport.bootstrap.parts import engines_of, is_loopback, networks, proxies, secrets_of
 from modelport.bootstrap.payments import money_duties, payments
 from modelport.checkout.desk import PaymentDesk
+from modelport.console.site import Console
 from modelport.core.clock import Clock, SystemClock
 from modelport.core.counters import Counters
 from modelport.core.credits import from_usd
@@ -153,17 +155,15 @@ def _app(
     token = settings.server.metrics_token
     trusted = networks(settings.trusted_proxies)
     links = Links(settings.public_url, trusted)
+    models = ModelRoutes(
+        lambda: in_force.catalogue, lambda model: in_force.router.shown_rates(model, clock.now_ms()), links, clock
+    )
     routes = all_routes(
-        about=AboutRoutes(links),
         calls=CallRoutes(calls, CountTokens(in_force, calls.upstream, calls.pacing, clock), keeping),
         media=MediaRoutes(ServeMedia(in_force, calls.ledger, clock, calls.new_id, status_of, code_of)),
         responses=ResponseRoutes(keeping.responses, clock, asyncio.to_thread),
-        models=ModelRoutes(
-            lambda: in_force.catalogue,
-            lambda model: in_force.router.shown_rates(model, clock.now_ms()),
-            links,
-            clock,
-        ),
+        models=models,
+        pages=PageRoutes(Console(in_force.current, clock), AboutRoutes(links), models, links, asyncio.to_thread),
         keys=KeyRoutes(desk.keys, desk.issuer, ring, clock, asyncio.to_thread, lambda: in_force.catalogue),
         billing=BillingRoutes(
             store, desk.accounts, clock, asyncio.to_thread, paying.auto_top_up if paying else no_top_up

@@ -349,11 +349,11 @@ def _present(members: Json) -> Json:
 
 
 def _page(model: Model) -> str:
-    return f"/app/models/{quote(model.id)}"
+    return f"/models/{quote(model.id)}"
 
 
 def _docs_page(model: Model) -> str:
-    return f"/docs/models/{quote(model.id)}"
+    return f"/models/{quote(model.id)}#samples"
 
 
 def _unix(day: date | None) -> int:

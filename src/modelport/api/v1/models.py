@@ -35,14 +35,14 @@ class ModelRoutes:
 
     async def bare(self, request: Request) -> Answer:
         """Answer `/models`: the seed's array, or the list where the caller knows of it."""
-        query = _query(request)
+        query = list_query(request)
         if query.asks_for_list or b"x-stainless-lang" in request.headers:
             return self._list(request, query, (_VARY,))
         return _tagged(request, self._rendered("array", request, query, lambda shelf: render_seed(shelf)), (_VARY,))
 
     async def index(self, request: Request) -> Answer:
         """Answer `/v1/models`: the list."""
-        return self._list(request, _query(request), ())
+        return self._list(request, list_query(request), ())
 
     async def show(self, request: Request) -> Answer:
         """Answer `/model/{id}`: one model in an envelope."""
@@ -57,7 +57,7 @@ class ModelRoutes:
 
     def _one(self, request: Request, *, is_bare: bool) -> Answer:
         shelf = self._shelf(self.catalogue(), request)
-        rendered = render_model(shelf, request.tail, _query(request), is_bare=is_bare)
+        rendered = render_model(shelf, request.tail, list_query(request), is_bare=is_bare)
         on = shelf.catalogue.find(request.tail).retires_on
         return _tagged(request, rendered, () if on is None else retiring(on))
 
@@ -80,7 +80,8 @@ class ModelRoutes:
         return rendered
 
 
-def _query(request: Request) -> ListQuery:
+def list_query(request: Request) -> ListQuery:
+    """Read what a caller asked to see; raises `MalformedRequest`."""
     try:
         text = request.query_string.decode("utf-8", "replace")
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_QUERY_FIELDS_MAX)

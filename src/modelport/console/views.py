@@ -1,0 +1,101 @@
+"""What the page of a model shows, gathered."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from modelport.catalogue.facts import Model, Rates
+from modelport.catalogue.parameters import decoded
+from modelport.console.fields import Field, fields
+from modelport.console.prices import PriceList, price_lists, short_price
+from modelport.console.samples import Endpoint, endpoints
+from modelport.console.wording import CAPABILITIES, OPERATIONS, capability
+from modelport.routing.router import Router, Step
+
+_VERDICTS = {
+    "serves": "Ready",
+    "unconfigured": "Not configured",
+    "unpriced": "No price",
+    "unspoken": "Not in this version",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How fast one path of a model has been of late: a name such as "Time to first token", and what holds for it."""
+
+    endpoint: str
+    name: str
+    p50: str
+    p90: str
+    p99: str
+
+
+Measure = Callable[[Model], Sequence[Measured]]
+"""Says how fast a model has been in the last minutes; nothing when nobody has called it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seller:
+    """One provider of a model."""
+
+    name: str
+    documentation: str
+    verdict: str
+    is_ready: bool
+    needs: tuple[str, ...]
+    """The settings without which it is not configured."""
+    price: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelView:
+    """A model, as its page shows it."""
+
+    model: Model
+    kind: str
+    capabilities: tuple[str, ...]
+    fields: tuple[Field, ...]
+    endpoints: tuple[Endpoint, ...]
+    sellers: tuple[Seller, ...]
+    price: str
+    prices: tuple[PriceList, ...]
+    rates: Rates | None
+    measured: Sequence[Measured] | None
+    """None where nobody measures."""
+
+    @property
+    def ready(self) -> tuple[str, ...]:
+        """Who serves it here."""
+        return tuple(seller.name for seller in self.sellers if seller.is_ready)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The settings that would have it served by the first provider that only lacks them."""
+        return next((seller.needs for seller in self.sellers if seller.needs), ())
+
+
+def model_view(model: Model, router: Router, now_ms: int, root: str, measure: Measure | None) -> ModelView:
+    """Gather what the page of a model shows."""
+    parameters = decoded(model.parameters)
+    steps = router.explain(model, None, now_ms).steps
+    rates = next((step.rates for step in steps if step.rates is not None), None)
+    return ModelView(
+        model=model,
+        kind=OPERATIONS[model.operation],
+        capabilities=tuple(capability(name) for name in CAPABILITIES if name in model.capabilities),
+        fields=fields(parameters),
+        endpoints=endpoints(model, parameters, rates, root),
+        sellers=tuple(_seller(step, model) for step in steps),
+        price=short_price(rates, model.operation),
+        prices=price_lists(rates, model),
+        rates=rates,
+        measured=None if measure is None else measure(model),
+    )
+
+
+def _seller(step: Step, model: Model) -> Seller:
+    provider = step.offer.provider
+    needs = provider.variables if step.verdict == "unconfigured" else ()
+    price = short_price(step.rates, model.operation) or "not known"
+    verdict = _VERDICTS.get(step.verdict, step.verdict)
+    return Seller(provider.name, provider.documentation, verdict, step.verdict == "serves", needs, price)
