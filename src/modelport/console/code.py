@@ -81,7 +81,7 @@ def _fits_sdk(endpoint: str, ask: Ask) -> bool:
 
 
 def _curl(root: str, endpoint: str, ask: Ask) -> str:
-    data = JSON.write(ask.body, "", used=WIDE).replace("'", "'\\''")
+    data = JSON.write(ask.body, "  ", used=WIDE).replace("'", "'\\''")
     options = {"stream": "-N ", "bytes": "-o speech.audio "}.get(ask.reads, "")
     text = f"curl {options}{root}{endpoint} \\\n{_curl_key()} \\\n"
     text += f"  -H \"Content-Type: application/json\" \\\n  -d '{data}'"

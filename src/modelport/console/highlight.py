@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from markupsafe import Markup
 
 _STRING = r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|`(?:\\.|[^`\\])*`'
-_NUMBER = r"(?<![\w.])-?\d+(?:\.\d+)?\b"
+_NUMBER = r"(?<![\w./:-])-?\d+(?:\.\d+)?\b(?![.:/])"
 _WORDS: Mapping[str, str] = {
     "curl": r"\bcurl\b|(?<=\s)-{1,2}[A-Za-z]+\b|\$\w+",
     "python": r"\b(?:import|from|for|in|if|elif|while|with|as|print|True|False|None|open)\b",

@@ -70,7 +70,7 @@ def short_price(rates: Rates | None, operation: Operation) -> str:
     if is_free(rates):
         return "free"
     into = usd(price_of(rates.by_meter["input"]))
-    return into if operation == "embeddings" else f"{into} in · {usd(price_of(rates.by_meter['output']))} out"
+    return f"{into} in" if operation == "embeddings" else f"{into} in · {usd(price_of(rates.by_meter['output']))} out"
 
 
 def is_free(rates: Rates | None) -> bool:

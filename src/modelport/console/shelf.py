@@ -21,7 +21,7 @@ _WORDS = 8
 _PUNCTUATION = re.compile(r"[^0-9a-z]+")
 CONTEXTS = {"32k": 32_000, "128k": 128_000, "200k": 200_000, "1m": 1_000_000}
 PRICES = {"free": Fraction(0), "1": Fraction(1), "5": Fraction(5), "20": Fraction(20)}
-SORTS = {"name": "Name", "newest": "Newest first", "price": "Cheapest first", "context": "Largest context first"}
+SORTS = {"newest": "Newest first", "name": "Name", "price": "Cheapest first", "context": "Largest context first"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Wanted:
     context: str = ""
     price: str = ""
     here: bool = False
-    sort: str = "name"
+    sort: str = "newest"
     page: int = 1
 
     @classmethod
@@ -82,7 +82,7 @@ class Wanted:
             context=one("context", CONTEXTS),
             price=one("price", PRICES),
             here=one("here") == "1",
-            sort=one("sort", SORTS) or "name",
+            sort=one("sort", SORTS) or "newest",
             page=int(page) if page.isdecimal() and len(page) < 5 else 1,
         )
 
@@ -90,7 +90,7 @@ class Wanted:
         """Write what was asked for as a query, of another page."""
         pairs = [("q", self.q), ("task", self.task), ("maker", self.maker), *(("can", name) for name in self.can)]
         pairs += [("context", self.context), ("price", self.price), ("here", "1" if self.here else "")]
-        pairs += [("sort", self.sort if self.sort != "name" else ""), ("page", str(page) if page > 1 else "")]
+        pairs += [("sort", self.sort if self.sort != "newest" else ""), ("page", str(page) if page > 1 else "")]
         return [(name, value) for name, value in pairs if value]
 
 
@@ -108,7 +108,10 @@ class Shelf:
         """Return the models that fit, in the order that was asked for."""
         terms = plain(wanted.q).split()[:_WORDS]
         found = [entry for entry in self.entries if _fits(entry, wanted, terms)]
-        return tuple(sorted(found, key=_orders(wanted.sort)))
+        found.sort(key=_orders(wanted.sort))
+        if wanted.q:
+            found.sort(key=lambda entry: -_likeness(entry, plain(wanted.q)))
+        return tuple(found)
 
     def retired_like(self, q: str) -> tuple[Retired, ...]:
         """Return the retired ids that a search means; none when nothing is searched for."""
@@ -158,6 +161,15 @@ def _fits(entry: Entry, wanted: Wanted, terms: Sequence[str]) -> bool:
         and (not wanted.context or (model.context_tokens or 0) >= CONTEXTS[wanted.context])
         and _costs_at_most(entry, wanted.price)
     )
+
+
+def _likeness(entry: Entry, q: str) -> int:
+    """Rank what is searched for by its own name above what only holds its words."""
+    names = {plain(name) for name in (entry.model.id, *entry.model.aliases, entry.model.name)}
+    ends = {plain(name.rpartition("/")[2]) for name in (entry.model.id, *entry.model.aliases)}
+    if q in names | ends:
+        return 2
+    return int(any(name.startswith(q) for name in names | ends))
 
 
 def _costs_at_most(entry: Entry, price: str) -> bool:

@@ -74,7 +74,7 @@ class Console:
 
         def make(kept: _Kept) -> Page:
             ready = sum(entry.is_ready for entry in kept.shelf.entries)
-            newest = kept.shelf.select(Wanted(sort="newest"))[:_NEWEST]
+            newest = kept.shelf.select(Wanted())[:_NEWEST]
             first = _first(kept.shelf)
             view = None if first is None else model_view(first, kept.router, self._clock.now_ms(), root, None)
             makers = list(kept.shelf.makers.items())[:_MAKERS]
@@ -110,7 +110,7 @@ class Console:
 
         def make(kept: _Kept) -> Page:
             by_task: dict[Category, list[Entry]] = {name: [] for name in TASKS}
-            for entry in kept.shelf.entries:
+            for entry in sorted(kept.shelf.entries, key=lambda entry: entry.model.id.casefold()):
                 by_task[entry.model.category].append(entry)
             count = sum(1 + len(entry.model.aliases) for entry in kept.shelf.entries)
             return self._page("ids.html", root, {"by_task": by_task, "retired": kept.shelf.retired, "count": count})

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from modelport.catalogue.facts import Model, Rates
 from modelport.catalogue.parameters import decoded
@@ -17,6 +18,9 @@ _VERDICTS = {
     "unpriced": "No price",
     "unspoken": "Not in this version",
 }
+
+
+_MODALITIES = ("text", "image", "audio", "video", "file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +66,23 @@ class ModelView:
     rates: Rates | None
     measured: Sequence[Measured] | None
     """None where nobody measures."""
+    is_past: bool
+    """Whether the day on which it retires has come."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What goes in, text first."""
+        return tuple(kind for kind in _MODALITIES if kind in self.model.inputs)
 
     @property
     def ready(self) -> tuple[str, ...]:
         """Who serves it here."""
         return tuple(seller.name for seller in self.sellers if seller.is_ready)
+
+    @property
+    def unpriced(self) -> str:
+        """Who would serve it here if a price were set; empty when that is not what it lacks."""
+        return next((seller.name for seller in self.sellers if seller.verdict == _VERDICTS["unpriced"]), "")
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -90,6 +106,7 @@ def model_view(model: Model, router: Router, now_ms: int, root: str, measure: Me
         prices=price_lists(rates, model),
         rates=rates,
         measured=None if measure is None else measure(model),
+        is_past=model.retires_on is not None and model.retires_on <= datetime.fromtimestamp(now_ms / 1000, UTC).date(),
     )
 
 
