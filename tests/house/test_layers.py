@@ -7,7 +7,7 @@ import tomllib
 from tests.house.source import PACKAGE, ROOT
 
 # Each costs start-up time and memory that no call needs.
-NOT_FOR_SERVING = {"alembic", "authlib", "dbos", "numpy", "obstore", "pip", "redis", "stripe", "xllamacpp"}
+NOT_FOR_SERVING = {"alembic", "authlib", "dbos", "jinja2", "numpy", "obstore", "pip", "redis", "stripe", "xllamacpp"}
 
 
 def layers() -> set[str]:
