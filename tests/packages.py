@@ -14,6 +14,7 @@ from pathlib import Path
 # The command by which each package is recognised, so that a part installed in another way counts too. Every package
 # that a test names in `@pytest.mark.debian(...)` is here.
 COMMANDS = {
+    "chromium": "chromium",
     "curl": "curl",
     "faketime": "faketime",
     "gcc": "gcc",

@@ -158,8 +158,9 @@ class Console:
         found = kept.pages.get(name)
         if found is None:
             found = make(kept)
-            if len(kept.pages) < _KEPT:
-                kept.pages[name] = found
+            if len(kept.pages) >= _KEPT:
+                kept.pages.pop(next(iter(kept.pages)), None)
+            kept.pages[name] = found
         return found
 
     def _current(self) -> _Kept:
