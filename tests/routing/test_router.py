@@ -6,7 +6,7 @@ import pytest
 
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.facts import Operation
-from modelport.routing.problems import UnknownProvider, Unpriced, Unserved, WrongOperation
+from modelport.routing.problems import UnderMaintenance, UnknownProvider, Unpriced, Unserved, WrongOperation
 from modelport.routing.router import Plan, Router, configured_by
 from tests.catalogue.written import PACKAGE, SMALL, loaded
 
@@ -265,3 +265,33 @@ def test_a_model_asked_for_what_it_is_not_says_what_to_call(
     ).find("small")
     problem = WrongOperation(model, asked)
     assert (problem.message, problem.operation, problem.param) == (told, asked, "model")
+
+
+def test_a_model_in_maintenance_is_served_by_nobody_and_says_why(tmp_path: Path) -> None:
+    files = {"a.toml": provider(rates("1")), "models/acme/small.toml": 'maintenance = "New weights until noon."'}
+    known = loaded(tmp_path, files)
+    for pin in (None, "a"):
+        with pytest.raises(UnderMaintenance) as refused:
+            plan(known, "a", "shop", pin=pin)
+        assert refused.value.message == "The model 'acme/small' is in maintenance: New weights until noon."
+        assert refused.value.retry_after_s == 60
+    steps = Router(known, frozenset({"a"})).explain(known.find("small"), None, NOW).steps
+    assert {(step.verdict, step.reason) for step in steps} == {("maintenance", "New weights until noon.")}
+
+
+def test_a_provider_in_maintenance_is_passed_over_while_another_serves(tmp_path: Path) -> None:
+    known = catalogue(tmp_path, a=provider(rates("1"), extra='maintenance = "Moving."'), b=provider(rates("2")))
+    assert order(plan(known, "a", "b")) == ["b"]
+    for configured, pin in ((("a",), None), (("a", "b"), "a")):
+        with pytest.raises(UnderMaintenance, match="Moving"):
+            plan(known, *configured, pin=pin)
+    steps = Router(known, frozenset({"a", "b"})).explain(known.find("small"), None, NOW).steps
+    assert [(step.offer.provider.id, step.verdict) for step in steps] == [("b", "serves"), ("a", "maintenance")]
+
+
+def test_a_model_that_no_allowed_provider_sells_says_that_it_is_the_restriction(tmp_path: Path) -> None:
+    known = catalogue(tmp_path, a=provider(rates("1")), b=provider(rates("2"), extra="only_models = []"))
+    only = loaded(tmp_path, {"models/acme/small.toml": 'only_providers = ["b"]'})
+    assert order(plan(known, "a", "b")) == ["a"]
+    with pytest.raises(Unserved, match="Its `only_providers` lets b alone serve it"):
+        plan(only, "a", "b")

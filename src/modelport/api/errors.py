@@ -127,6 +127,7 @@ RULES: dict[type[Problem], Rule] = {
     UnknownResponse: Rule(404, "response_not_found"),
     routing.UnknownProvider: Rule(400, "unknown_provider"),
     routing.Unserved: Rule(503, "model_not_served"),
+    routing.UnderMaintenance: Rule(503, "model_in_maintenance", text="Service unavailable: {message}"),
     routing.Unspoken: Rule(501, "not_implemented"),
     routing.Unpriced: Rule(503, "model_not_priced"),
     UnpricedUsage: Rule(503, "model_not_priced"),

@@ -1,10 +1,9 @@
 """Joins the drafts of all files into facts; everything that only shows across files is found here."""
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import TypeVar, cast
 
 from modelport.catalogue.addresses import variables
@@ -18,8 +17,6 @@ from modelport.catalogue.drafts import (
     RetiredDraft,
     TierDraft,
     TimeoutsDraft,
-    model_over,
-    provider_over,
 )
 from modelport.catalogue.facts import (
     CATEGORIES,
@@ -43,11 +40,12 @@ from modelport.catalogue.facts import (
     Variant,
 )
 from modelport.catalogue.forms import DIALECTS
+from modelport.catalogue.layers import Laid, laid
+from modelport.catalogue.nearest import advice
 from modelport.catalogue.parameter_sets import Sets
 from modelport.catalogue.parameters import encoded
 from modelport.catalogue.prices import METERS, PRICE_UNITS, UNIT_PRICES, all_meters, rate_of
 from modelport.catalogue.problems import Fault
-from modelport.catalogue.sources import SETTINGS_FILE
 from modelport.operations.usage import SEARCH_METER
 
 _DEFAULT_CAPABILITIES: dict[Operation, tuple[str, ...]] = {"chat": ("streaming", "system")}
@@ -66,68 +64,44 @@ class Facts:
     offers: tuple[Offer, ...]
 
 
-def compile_facts(package: Drafts, overlay: Drafts, faults: list[Fault]) -> Facts:
-    """Lay the operator's drafts on ours and complete them; adds to `faults` what does not fit together."""
-    models = _models(package, overlay, Sets.of(package, overlay), faults)
+def compile_facts(layers: Sequence[Drafts], faults: list[Fault]) -> Facts:
+    """Lay each layer of drafts on those before it and complete them; adds to `faults` what does not fit together."""
+    joined = laid(layers, faults)
+    sets = Sets.of(layers)
+    closed = joined.settings.maintenance or ""
+    models = tuple(_model(draft, sets, closed, joined.former_id(draft), faults) for draft in joined.models.values())
     known = {model.id: model for model in models}
-    theirs = _names(overlay)
-    ended = [draft for draft in package.retired if draft.retired.id not in theirs]
-    retired = _retired([*ended, *overlay.retired], models, faults)
-    drafts = _merged_providers(package, overlay, faults)
-    hidden = _hidden_models(package, overlay, known, faults)
+    known |= {old: known[new] for old, new in joined.former.items() if new in known and old not in known}
+    retired = _retired(joined.retired, models, faults)
+    _check_only_providers(joined, faults)
     providers: list[Provider] = []
     offers: list[Offer] = []
-    for draft in drafts:
+    for draft in joined.providers:
         provider = _provider(draft, faults)
         _check_provider_names(provider, providers, draft.file, faults)
-        compiled = _offers(draft, provider, known, overlay.settings.markup, faults)
+        compiled = _offers(draft, provider, known, joined.settings.markup, faults)
         if not draft.hidden:
             providers.append(provider)
-            offers.extend(offer for offer in compiled if offer.model_id not in hidden)
+            offers.extend(offer for offer in compiled if offer.model_id not in joined.hidden)
     return Facts(
-        models=tuple(model for model in models if model.id not in hidden),
+        models=tuple(model for model in models if model.id not in joined.hidden),
         retired=retired,
         providers=tuple(sorted(providers, key=lambda provider: provider.id)),
         offers=tuple(sorted(offers, key=lambda offer: (offer.model_id, offer.provider.id))),
     )
 
 
-def _models(package: Drafts, overlay: Drafts, sets: Sets, faults: list[Fault]) -> tuple[Model, ...]:
-    theirs = _names(overlay)
-    drafts = {draft.id: _without(draft, theirs) for draft in _unrepeated(package.models, faults)}
-    for draft in _unrepeated(overlay.models, faults):
-        drafts[draft.id] = model_over(drafts[draft.id], draft) if draft.id in drafts else draft
-    names = {model_id: model_id for model_id in drafts}
-    for draft in drafts.values():
-        for alias in draft.aliases or ():
-            if alias in names:
-                problem = f"the alias '{alias}' of '{draft.id}' already means '{names[alias]}'"
-                faults.append(Fault(draft.file, _key(draft.key, "aliases"), problem, "remove it from one of the two"))
-            names.setdefault(alias, draft.id)
-    return tuple(_model(drafts[model_id], sets, faults) for model_id in sorted(drafts))
+def _check_only_providers(joined: Laid, faults: list[Fault]) -> None:
+    ids = [draft.id for draft in joined.providers]
+    for draft in joined.models.values():
+        for name in draft.only_providers or ():
+            if name not in ids:
+                remedy = advice(name, ids, "write the id of a provider, which is the name of its file")
+                place = _key(draft.key, "only_providers")
+                faults.append(Fault(draft.file, place, f"no provider is called '{name}'", remedy))
 
 
-def _names(drafts: Drafts) -> set[str]:
-    return {name for draft in drafts.models for name in (draft.id, *(draft.aliases or ()))}
-
-
-def _without(draft: ModelDraft, theirs: set[str]) -> ModelDraft:
-    """Leave out aliases that the operator uses, so that a new alias of ours never breaks a catalogue of his."""
-    return replace(draft, aliases=tuple(alias for alias in draft.aliases or () if alias not in theirs))
-
-
-def _unrepeated(drafts: list[ModelDraft], faults: list[Fault]) -> Iterable[ModelDraft]:
-    seen: dict[str, ModelDraft] = {}
-    for draft in drafts:
-        if draft.id in seen:
-            problem = f"'{draft.id}' is already described in {seen[draft.id].file}"
-            faults.append(Fault(draft.file, _key(draft.key, "id"), problem, "keep one of the two"))
-        else:
-            seen[draft.id] = draft
-    return seen.values()
-
-
-def _model(draft: ModelDraft, sets: Sets, faults: list[Fault]) -> Model:
+def _model(draft: ModelDraft, sets: Sets, closed: str, former: str, faults: list[Fault]) -> Model:
     for name, value in (("name", draft.name), ("maker", draft.maker)):
         if value is None:
             remedy = f'write {name} = "…" as users should see it'
@@ -159,6 +133,10 @@ def _model(draft: ModelDraft, sets: Sets, faults: list[Fault]) -> Model:
         parameters=encoded(sets.joined(draft, operation, capabilities, faults)),
         retires_on=draft.retires_on,
         unsold=draft.unsold or "",
+        maintenance=closed if draft.maintenance is None else draft.maintenance,
+        former=former,
+        only_providers=draft.only_providers or (),
+        most_output_tokens=draft.most_output_tokens,
     )
 
 
@@ -171,33 +149,10 @@ def _retired(drafts: list[RetiredDraft], models: tuple[Model, ...], faults: list
             remedy = "remove it from the retired ids or from the models"
             faults.append(Fault(draft.file, _key(draft.key, "id"), f"'{old}' is retired and served at once", remedy))
         if new is not None and new not in names:
-            remedy = _known(new, names, "write the id of a model in the catalogue or leave it out")
+            remedy = advice(new, names, "write the id of a model in the catalogue or leave it out")
             faults.append(Fault(draft.file, _key(draft.key, "replacement"), f"no model is called '{new}'", remedy))
         retired[old] = draft.retired
     return tuple(retired.values())
-
-
-def _merged_providers(package: Drafts, overlay: Drafts, faults: list[Fault]) -> list[ProviderDraft]:
-    merged: dict[str, ProviderDraft] = {}
-    for drafts in (package.providers, overlay.providers):
-        files: dict[str, str] = {}
-        for draft in drafts:
-            if draft.id in files:
-                problem = f"the provider '{draft.id}' is already described in {files[draft.id]}"
-                faults.append(Fault(draft.file, "", problem, "rename one of the files or join them"))
-                continue
-            files[draft.id] = draft.file
-            merged[draft.id] = provider_over(merged[draft.id], draft) if draft.id in merged else draft
-    return list(merged.values())
-
-
-def _hidden_models(package: Drafts, overlay: Drafts, known: dict[str, Model], faults: list[Fault]) -> frozenset[str]:
-    for name in overlay.settings.hide:
-        if name not in known:
-            remedy = _known(name, known, "write the id of a model in the catalogue")
-            faults.append(Fault(f"catalogue/{SETTINGS_FILE}", "hide", f"no model is called '{name}'", remedy))
-    hidden = {draft.id: draft.hidden for draft in (*package.models, *overlay.models) if draft.hidden is not None}
-    return frozenset(overlay.settings.hide) | {model_id for model_id, is_hidden in hidden.items() if is_hidden}
 
 
 def _provider(draft: ProviderDraft, faults: list[Fault]) -> Provider:
@@ -227,6 +182,7 @@ def _provider(draft: ProviderDraft, faults: list[Fault]) -> Provider:
         documentation=draft.docs or "",
         aliases=draft.aliases or (),
         settings=variables(draft.base_url or ""),
+        maintenance=draft.maintenance or "",
     )
 
 
@@ -285,7 +241,7 @@ def _offers(
     for offer in draft.offers:
         model = known.get(offer.model)
         if model is None:
-            remedy = _known(offer.model, known, "describe it under [[models]] or in models/")
+            remedy = advice(offer.model, known, "describe it under [[models]] or in models/")
             problem = f"no model has the id '{offer.model}'"
             faults.append(Fault(offer.file, _key(offer.key, "model"), problem, remedy))
             continue
@@ -306,9 +262,16 @@ def _offers(
             speaks=cast("tuple[Dialect, ...]", offer.speaks or ()),
             markup=factor,
         )
-        if not offer.hidden:
+        if not offer.hidden and _may_sell(draft, model, provider):
             offers.append(compiled)
     return offers
+
+
+def _may_sell(draft: ProviderDraft, model: Model, provider: Provider) -> bool:
+    """Whether the operator lets this provider serve this model."""
+    if model.only_providers and provider.id not in model.only_providers:
+        return False
+    return draft.only_models is None or not model.names.isdisjoint(draft.only_models)
 
 
 def _check_speaks(
@@ -419,8 +382,3 @@ def _scaled(
 
 def _key(place: str, key: str) -> str:
     return f"{place}.{key}" if place else key
-
-
-def _known(wrong: str, names: Collection[str], otherwise: str) -> str:
-    near = get_close_matches(wrong[:100], list(names), n=1, cutoff=0.7)
-    return f"write '{near[0]}'" if near else otherwise

@@ -43,6 +43,9 @@ class ModelDraft:
     parameters: Mapping[str, Parameter] | None = None
     retires_on: date | None = None
     unsold: str | None = None
+    maintenance: str | None = None
+    only_providers: tuple[str, ...] | None = None
+    most_output_tokens: int | None = None
     hidden: bool | None = None
 
 
@@ -183,6 +186,8 @@ class ProviderDraft:
     prices_read_on: date | None = None
     markup: Decimal | None = None
     free: bool | None = None
+    maintenance: str | None = None
+    only_models: tuple[str, ...] | None = None
     hidden: bool | None = None
     offers: tuple[OfferDraft, ...] = ()
 
@@ -191,8 +196,13 @@ class ProviderDraft:
 class SettingsDraft:
     """What the operator decides for the whole catalogue."""
 
+    file: str = ""
     markup: Decimal | None = None
     hide: tuple[str, ...] = ()
+    only: tuple[str, ...] | None = None
+    rename: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The new id of each model that gets one."""
+    maintenance: str | None = None
 
 
 @dataclass(slots=True)

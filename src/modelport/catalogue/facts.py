@@ -1,10 +1,10 @@
 """The facts of the catalogue as the rest of the product sees them: models, providers, offers and their dated rates."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, cast
 
 Operation = Literal["chat", "embeddings", "images", "video", "music", "speech", "transcription", "ocr", "3d"]
 Category = Literal[
@@ -168,6 +168,14 @@ class Model:
     """The day from which its maker no longer serves it, where one has been named."""
     unsold: str = ""
     """Why no provider is known that sells it, where none is."""
+    maintenance: str = ""
+    """What callers are told instead of being served, while the operator says so."""
+    former: str = ""
+    """The id that it has in the files, where the operator gave it another; one of its aliases."""
+    only_providers: tuple[str, ...] = ()
+    """Those whom the operator lets serve it; empty for all."""
+    most_output_tokens: int | None = None
+    """The most output for which the operator lets anybody ask, per choice."""
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -177,13 +185,24 @@ class Model:
     @property
     def families(self) -> frozenset[str]:
         """The `maker/*` that stand for it among others: what its id and aliases begin with."""
-        return frozenset(family for name in (self.id, *self.aliases) if (family := family_of(name)))
+        return frozenset(name for name in self.names if is_family(name))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Everything under which it can be allowed or hidden: its id, its aliases and its families."""
+        return names_of(self.id, self.aliases)
 
 
 def family_of(name: str) -> str | None:
     """Return the `maker/*` that a model's name falls under; None where it names no maker."""
     maker, slash, _ = name.partition("/")
     return f"{maker}/*" if slash else None
+
+
+def names_of(model_id: str, aliases: Iterable[str]) -> frozenset[str]:
+    """Return a model's names, and the `maker/*` that they begin with."""
+    names = (model_id, *aliases)
+    return frozenset((*names, *(family for name in names if (family := family_of(name)))))
 
 
 def is_family(name: str) -> bool:
@@ -322,6 +341,8 @@ class Provider:
     """Other names under which a caller may pin this provider."""
     settings: tuple[str, ...] = ()
     """More environment variables without which it is not configured: those named in `base_url`."""
+    maintenance: str = ""
+    """Why it is not asked at present, while the operator says so."""
 
     @property
     def variables(self) -> tuple[str, ...]:

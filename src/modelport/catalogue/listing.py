@@ -298,6 +298,8 @@ def _item(model: Model, shelf: Shelf, include: frozenset[str]) -> Json:
         "tags": _tags(model),
         "endpoints": model.endpoints,
     }
+    if model.maintenance:
+        item["maintenance"] = model.maintenance
     if "modalities" in include:
         item["modalities"] = {"input": sorted(model.inputs), "output": sorted(model.outputs)}
     if "capabilities" in include:
@@ -335,12 +337,14 @@ def _seed_item(model: Model, shelf: Shelf) -> Json:
         "url": shelf.link(_page(model)),
         "docs_url": shelf.link(_docs_page(model)),
     }
+    closed: Json = {"maintenance": model.maintenance} if model.maintenance else {}
     return {
         "id": model.id,
         "type": seed_type(model),
         "info": _present(info),
         "features": features(model),
         "endpoints": model.endpoints,
+        **closed,
     }
 
 

@@ -1,6 +1,6 @@
 """Loads the catalogue: our data, with the operator's on top."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -8,9 +8,10 @@ from types import MappingProxyType
 from modelport.catalogue.addresses import resolved
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.compile import Facts, compile_facts
+from modelport.catalogue.drafts import Drafts
 from modelport.catalogue.parse import parse
 from modelport.catalogue.problems import CatalogueInvalid, Fault
-from modelport.catalogue.snapshot import compiler_state, through_cache
+from modelport.catalogue.snapshot import DRAFTS, FACTS, compiler_state
 from modelport.catalogue.sources import Source, digest, gather
 
 PACKAGE_DATA = Path(__file__).parent / "data"
@@ -22,8 +23,9 @@ def load(
     cache: Path | None = None,
     data: Path = PACKAGE_DATA,
     environ: Mapping[str, str] = NOTHING,
+    applied: Sequence[Source] = (),
 ) -> Catalogue:
-    """Return the catalogue of `data` with the operator's folder `overlay`, where that exists, on top.
+    """Return the catalogue of `data` with what was `applied` and the operator's folder `overlay`, if any, on top.
 
     Raises `CatalogueInvalid` with every fault: a catalogue is taken whole or not at all. With `cache`, what was
     compiled once is read back from there. Variables in base addresses are filled in from `environ`.
@@ -33,9 +35,36 @@ def load(
     theirs = gather(overlay, "overlay", faults) if overlay is not None and overlay.is_dir() else []
     if faults:
         raise CatalogueInvalid(tuple(faults))
-    key = digest([*ours, *theirs], compiler_state())
-    facts = _compile(ours, theirs) if cache is None else through_cache(cache, key, lambda: _compile(ours, theirs))
+    state = compiler_state()
+    key = digest([*ours, *applied, *theirs], state)
+
+    def compile_now() -> Facts:
+        return _compile(lambda: _ours(ours, cache, state), applied, theirs)
+
+    facts = compile_now() if cache is None else FACTS.through(cache, key, compile_now)
     return Catalogue(_resolved(facts, environ), key)
+
+
+def _ours(ours: Sequence[Source], cache: Path | None, state: str) -> Drafts:
+    """Read our own files, which do not change while the operator edits his: the larger part of the work is kept."""
+
+    def parse_now() -> Drafts:
+        faults: list[Fault] = []
+        drafts = parse(ours, faults)
+        if faults:
+            raise _Unparsed(drafts, faults)
+        return drafts
+
+    return parse_now() if cache is None else DRAFTS.through(cache, digest(ours, state), parse_now)
+
+
+class _Unparsed(Exception):
+    """Our own files have faults, so that what was read of them is not kept."""
+
+    def __init__(self, drafts: Drafts, faults: list[Fault]) -> None:
+        super().__init__(len(faults))
+        self.drafts = drafts
+        self.faults = faults
 
 
 def _resolved(facts: Facts, environ: Mapping[str, str]) -> Facts:
@@ -46,11 +75,14 @@ def _resolved(facts: Facts, environ: Mapping[str, str]) -> Facts:
     return replace(facts, providers=providers, offers=offers)
 
 
-def _compile(ours: list[Source], theirs: list[Source]) -> Facts:
+def _compile(read_ours: Callable[[], Drafts], applied: Sequence[Source], theirs: Sequence[Source]) -> Facts:
     faults: list[Fault] = []
-    package, overlay = parse(ours, faults), parse(theirs, faults)
+    try:
+        ours = read_ours()
+    except _Unparsed as unparsed:
+        ours, faults = unparsed.drafts, unparsed.faults
     later: list[Fault] = []
-    facts = compile_facts(package, overlay, later)
+    facts = compile_facts((ours, parse(applied, faults), parse(theirs, faults)), later)
     faults.extend(fault for fault in later if not _follows(fault, faults))
     if faults:
         raise CatalogueInvalid(tuple(dict.fromkeys(faults)))

@@ -1,7 +1,8 @@
 """Finds the names that a misspelt one may have meant, fast enough to do it on every unknown model."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
 from heapq import nlargest
 from itertools import pairwise
 
@@ -49,6 +50,12 @@ class Nearest:
                 model_id = self._ids[number]
                 scored[model_id] = max(score, scored[model_id])
         return tuple(nlargest(_MOST, scored, key=lambda model_id: (scored[model_id], -len(model_id))))
+
+
+def advice(wrong: str, names: Collection[str], otherwise: str) -> str:
+    """Say which of a few names to write instead of a wrong one, or else something else."""
+    near = get_close_matches(wrong[:100], list(names), n=1, cutoff=0.7)
+    return f"write '{near[0]}'" if near else otherwise
 
 
 def _pairs(name: str) -> frozenset[str]:

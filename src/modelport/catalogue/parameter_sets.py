@@ -1,6 +1,6 @@
 """Joins the parameters that models share with those of their own."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,9 +16,9 @@ class Sets:
     by_name: Mapping[str, Parameters]
 
     @classmethod
-    def of(cls, package: Drafts, overlay: Drafts) -> Self:
-        """Lay the operator's sets on ours: one of the same name replaces it."""
-        return cls({draft.name: draft.parameters for draft in (*package.shared, *overlay.shared)})
+    def of(cls, layers: Sequence[Drafts]) -> Self:
+        """Lay the sets of each layer on those before it: one of the same name replaces it."""
+        return cls({draft.name: draft.parameters for layer in layers for draft in layer.shared})
 
     def joined(
         self, draft: ModelDraft, operation: str, capabilities: frozenset[str], faults: list[Fault]

@@ -1,7 +1,7 @@
 """Reads catalogue files into drafts; everything that a single file can get wrong is found here."""
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 from modelport.catalogue.drafts import Drafts, ModelDraft, ParametersDraft, RetiredDraft, SettingsDraft
@@ -16,9 +16,15 @@ from modelport.catalogue.forms import (
     MODALITIES,
     MODEL_ID,
     MODEL_ID_FORM,
+    MODELS,
+    MODELS_FORM,
     OPERATIONS,
     PARAMETERS,
     PARAMETERS_FORM,
+    PROVIDER_ID,
+    PROVIDER_ID_FORM,
+    REASON,
+    REASON_FORM,
     ROLES,
 )
 from modelport.catalogue.parse_offers import parse_markup
@@ -28,8 +34,11 @@ from modelport.catalogue.problems import Fault
 from modelport.catalogue.sources import Source
 from modelport.catalogue.table import Table
 
+LEAST_BOUND = 16
+"""No provider that is called in Responses takes a lower bound on its output."""
 
-def parse(sources: list[Source], faults: list[Fault]) -> Drafts:
+
+def parse(sources: Sequence[Source], faults: list[Fault]) -> Drafts:
     """Read every file; what a file gets wrong is added to `faults`."""
     drafts = Drafts()
     for source in sources:
@@ -65,8 +74,28 @@ def _toml(source: Source, faults: list[Fault]) -> Table | None:
 
 
 def _settings(top: Table) -> SettingsDraft:
-    hide = top.texts("hide", pattern=MODEL_ID, form=MODEL_ID_FORM)
-    return SettingsDraft(markup=parse_markup(top), hide=hide or ())
+    return SettingsDraft(
+        file=top.file,
+        markup=parse_markup(top),
+        hide=top.texts("hide", pattern=MODELS, form=MODELS_FORM) or (),
+        only=top.texts("only", pattern=MODELS, form=MODELS_FORM),
+        rename=_renames(top),
+        maintenance=top.text("maintenance", pattern=REASON, form=REASON_FORM),
+    )
+
+
+def _renames(top: Table) -> dict[str, str]:
+    table = top.table("rename")
+    if table is None:
+        return {}
+    renames: dict[str, str] = {}
+    for old in table.values:
+        new = table.text(old, pattern=MODEL_ID, form=MODEL_ID_FORM)
+        if new is not None and new in renames.values():
+            table.fault(old, f"'{new}' is given to two models", "give each an id of its own")
+        elif new is not None:
+            renames[old] = new
+    return renames
 
 
 def _models(top: Table, source: Source) -> Iterator[ModelDraft]:
@@ -105,6 +134,9 @@ def _model(table: Table, source: Source) -> Iterator[ModelDraft]:
         parameters=parse_parameters(table.table("parameters")),
         retires_on=table.day("retires_on"),
         unsold=table.text("unsold"),
+        maintenance=table.text("maintenance", pattern=REASON, form=REASON_FORM),
+        only_providers=table.texts("only_providers", pattern=PROVIDER_ID, form=PROVIDER_ID_FORM),
+        most_output_tokens=table.whole("most_output_tokens", LEAST_BOUND, 1_000_000_000),
         hidden=table.flag("hidden"),
     )
     if model_id is not None:

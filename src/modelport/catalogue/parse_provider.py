@@ -10,8 +10,12 @@ from modelport.catalogue.forms import (
     DIALECTS,
     LINK,
     LINK_FORM,
+    MODELS,
+    MODELS_FORM,
     PROVIDER_ID,
     PROVIDER_ID_FORM,
+    REASON,
+    REASON_FORM,
     SCHEMES,
     VARIABLE,
     VARIABLE_FORM,
@@ -50,6 +54,8 @@ def parse_provider(top: Table, source: Source) -> Iterator[ProviderDraft]:
         prices_read_on=prices_read_on,
         markup=parse_markup(top),
         free=top.flag("free"),
+        maintenance=top.text("maintenance", pattern=REASON, form=REASON_FORM),
+        only_models=top.texts("only_models", pattern=MODELS, form=MODELS_FORM),
         hidden=top.flag("hidden"),
         offers=offers,
     )
@@ -71,7 +77,7 @@ def _base_url(top: Table, source: Source) -> str | None:
     if url is None:
         return None
     if url.startswith("unix:"):
-        if source.layer == "overlay":
+        if source.layer != "package":
             remedy = "write the http:// or https:// address of your engine"
             top.fault("base_url", "'unix:' names an engine that Modelport itself runs", remedy)
             return None

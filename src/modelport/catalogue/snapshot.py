@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import msgspec
 
 from modelport import __version__
 from modelport.catalogue.compile import Facts
+from modelport.catalogue.drafts import Drafts
 from modelport.catalogue.facts import Dialect, Model, Offer, Provider, Quirks, Rates, Retired
 
 _KEPT = 3
@@ -34,7 +36,6 @@ class _Sold:
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    key: str
     models: tuple[Model, ...]
     retired: tuple[Retired, ...]
     providers: tuple[Provider, ...]
@@ -47,39 +48,68 @@ def compiler_state() -> str:
     return " ".join((__version__, *(f"{name} {state.st_size} {state.st_mtime_ns}" for name, state in states)))
 
 
-def through_cache(folder: Path, key: str, compile_now: Callable[[], Facts]) -> Facts:
-    """Return the facts stored under `key`, or compile and store them.
-
-    A snapshot that is damaged or cannot be written costs time, never correctness.
-    """
-    path = folder / f"catalogue-{key[:32]}.msgpack"
-    stored = _read(path, key)
-    if stored is not None:
-        return stored
-    facts = compile_now()
-    try:
-        _write(path, key, facts)
-    except OSError:
-        return facts  # a read-only or full disk: the next start compiles again
-    _forget_old(folder, path)
-    return facts
+Kept = TypeVar("Kept")
 
 
-def _read(path: Path, key: str) -> Facts | None:
-    try:
-        data = path.read_bytes()
-    except OSError:
-        return None
-    if hashlib.sha256(data[_SUM_BYTES:]).digest() != data[:_SUM_BYTES]:
-        return None
-    try:
-        stored = msgspec.msgpack.decode(data[_SUM_BYTES:], type=_Stored)
-    except msgspec.DecodeError:
-        return None
-    if stored.key != key:
-        return None
+@dataclass(frozen=True, slots=True)
+class Snapshot(Generic[Kept]):
+    """One kind of thing that is kept in files, each under the hash of what it was made of."""
+
+    kind: str
+    encode: Callable[[Kept], bytes]
+    decode: Callable[[bytes], Kept]
+
+    def through(self, folder: Path, key: str, make_now: Callable[[], Kept]) -> Kept:
+        """Return what is stored under `key`, or make and store it.
+
+        A snapshot that is damaged or cannot be written costs time, never correctness.
+        """
+        path = folder / f"{self.kind}-{key[:32]}.msgpack"
+        stored = self._read(path, key.encode())
+        if stored is not None:
+            return stored
+        made = make_now()
+        try:
+            _write(path, key.encode() + self.encode(made))
+        except OSError:
+            return made  # a read-only or full disk: the next start makes it again
+        _forget_old(folder, self.kind, path)
+        return made
+
+    def _read(self, path: Path, key: bytes) -> Kept | None:
+        try:
+            data = path.read_bytes()
+        except OSError:
+            return None
+        whole = data[_SUM_BYTES:]
+        if hashlib.sha256(whole).digest() != data[:_SUM_BYTES] or not whole.startswith(key):
+            return None
+        try:
+            return self.decode(whole[len(key) :])
+        except msgspec.DecodeError:
+            return None
+
+
+def _facts_from(data: bytes) -> Facts:
+    stored = msgspec.msgpack.decode(data, type=_Stored)
     offers = tuple(_offer(sold, stored.providers[sold.provider]) for sold in stored.sold)
     return Facts(stored.models, stored.retired, stored.providers, offers)
+
+
+def _facts_to(facts: Facts) -> bytes:
+    index = {provider.id: number for number, provider in enumerate(facts.providers)}
+    sold = tuple(_sold(offer, index[offer.provider.id]) for offer in facts.offers)
+    return msgspec.msgpack.encode(_Stored(facts.models, facts.retired, facts.providers, sold))
+
+
+def _drafts_from(data: bytes) -> Drafts:
+    return msgspec.msgpack.decode(data, type=Drafts)
+
+
+FACTS = Snapshot("catalogue", _facts_to, _facts_from)
+"""Whole catalogues."""
+DRAFTS: Snapshot[Drafts] = Snapshot("parsed", msgspec.msgpack.encode, _drafts_from)
+"""Our own files as they were read, before others are laid on them."""
 
 
 def _offer(sold: _Sold, provider: Provider) -> Offer:
@@ -92,10 +122,7 @@ def _sold(offer: Offer, provider: int) -> _Sold:
     return _Sold(provider, offer.model_id, offer.upstream, offer.rates, offer.free, quirks, offer.speaks, offer.markup)
 
 
-def _write(path: Path, key: str, facts: Facts) -> None:
-    index = {provider.id: number for number, provider in enumerate(facts.providers)}
-    sold = tuple(_sold(offer, index[offer.provider.id]) for offer in facts.offers)
-    data = msgspec.msgpack.encode(_Stored(key, facts.models, facts.retired, facts.providers, sold))
+def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".catalogue-")
     try:
@@ -107,8 +134,8 @@ def _write(path: Path, key: str, facts: Facts) -> None:
         raise
 
 
-def _forget_old(folder: Path, newest: Path) -> None:
-    others = [path for path in folder.glob("catalogue-*.msgpack") if path != newest]
+def _forget_old(folder: Path, kind: str, newest: Path) -> None:
+    others = [path for path in folder.glob(f"{kind}-*.msgpack") if path != newest]
     try:
         others.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
         for path in others[_KEPT - 1 :]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import FileIO
 from os import fstat
@@ -11,11 +11,15 @@ from typing import Literal
 
 from modelport.catalogue.problems import Fault
 
-Layer = Literal["package", "overlay"]
+Layer = Literal["package", "applied", "overlay"]
+"""Ours, the operator's in the database, the operator's in the folder; each lies on those before it."""
 
 SETTINGS_FILE = "catalogue.toml"
 MAX_FILES = 5_000
 MAX_FILE_BYTES = 1_000_000
+
+
+_SHOWN: dict[Layer, str] = {"package": "", "applied": "applied/", "overlay": "catalogue/"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class Source:
     @property
     def shown(self) -> str:
         """The name that a message uses for this file."""
-        return self.name if self.layer == "package" else f"catalogue/{self.name}"
+        return _SHOWN[self.layer] + self.name
 
     @property
     def stem(self) -> str:
@@ -49,7 +53,7 @@ class Source:
     @property
     def holds_settings(self) -> bool:
         """Whether this is the operator's file of settings for the whole catalogue."""
-        return self.layer == "overlay" and self.name == SETTINGS_FILE
+        return self.layer != "package" and self.name == SETTINGS_FILE
 
 
 def gather(folder: Path, layer: Layer, faults: list[Fault]) -> list[Source]:
@@ -87,7 +91,7 @@ def _read(path: str) -> bytes:
         return file.readall()
 
 
-def digest(sources: list[Source], compiler: str) -> str:
+def digest(sources: Sequence[Source], compiler: str) -> str:
     """Hash what a catalogue is made of: the same files and compiler give the same text, anything else another."""
     total = hashlib.sha256(compiler.encode())
     for source in sources:

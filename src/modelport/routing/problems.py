@@ -30,7 +30,9 @@ class Unserved(Problem):
 
     def __init__(self, model: Model, settings: tuple[Setting, ...]) -> None:
         own = "your own engine or another provider" if model.weights else "another provider"
-        if settings:
+        if model.only_providers and not settings:
+            remedy = f"Its `only_providers` lets {' and '.join(model.only_providers)} alone serve it: change that."
+        elif settings:
             remedy = f"Set {' or '.join(str(setting) for setting in settings)}, or add {own} as in {GUIDE}."
         else:
             why = model.unsold.removesuffix(".") or "Nobody in the catalogue sells it"
@@ -38,6 +40,21 @@ class Unserved(Problem):
         super().__init__(f"No configured provider serves the model '{model.id}'. {remedy}")
         self.model_id = model.id
         self.settings = settings
+
+
+MAINTENANCE_RETRY_S = 60
+"""When to ask again for what is in maintenance: nobody knows, but not at once."""
+
+
+class UnderMaintenance(Problem):
+    """The operator has taken the model, or everybody who could serve it, out of service for a while."""
+
+    retry_after_s = MAINTENANCE_RETRY_S
+
+    def __init__(self, model: Model, told: str) -> None:
+        super().__init__(f"The model '{model.id}' is in maintenance: {told}")
+        self.model_id = model.id
+        self.told = told
 
 
 class Unspoken(Problem):

@@ -6,11 +6,11 @@ from typing import Literal
 
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.facts import Model, Offer, Provider, Rates
-from modelport.routing.problems import Setting, UnknownProvider, Unpriced, Unserved, Unspoken
+from modelport.routing.problems import Setting, UnderMaintenance, UnknownProvider, Unpriced, Unserved, Unspoken
 
 ANY_PROVIDER = "auto"
 
-Verdict = Literal["serves", "unspoken", "unconfigured", "unpriced", "not pinned"]
+Verdict = Literal["serves", "unspoken", "unconfigured", "unpriced", "not pinned", "maintenance"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Router:
         """Order the offers that can serve `model` by the provider's priority, then price, then id.
 
         A pin, in any case, leaves one offer and no fallback.
-        Raises `UnknownProvider`, `Unserved`, `Unspoken` or `Unpriced`.
+        Raises `UnderMaintenance`, `UnknownProvider`, `Unserved`, `Unspoken` or `Unpriced`.
         """
         if provider_pin is not None and provider_pin.lower() != ANY_PROVIDER:
             return self._plan(model, self._pinned(model, provider_pin), now_ms)
@@ -106,19 +106,28 @@ class Router:
         """Return ids of models that could search the web now, cheapest first; at most `limit`."""
         found: list[tuple[int, str]] = []
         for model in self.catalogue.models():
+            if model.maintenance:
+                continue
             prices = [
                 rates.usual
                 for offer in self.catalogue.offers(model.id)
-                if _searches(offer) and offer.provider.id in self._configured and (rates := offer.rates_at(now_ms))
+                if _searches(offer) and self._is_open(offer) and (rates := offer.rates_at(now_ms))
             ]
             if prices:
                 found.append((min(prices), model.id))
         return tuple(model_id for _, model_id in sorted(found)[:limit])
 
     def _plan(self, model: Model, offers: tuple[Offer, ...], now_ms: int) -> Plan:
+        if model.maintenance:
+            raise UnderMaintenance(model, model.maintenance)
         configured = [offer for offer in offers if offer.provider.id in self._configured]
         if not configured:
             raise Unserved(model, _settings(offers))
+        closed = [offer.provider.maintenance for offer in configured if offer.provider.maintenance]
+        if len(closed) == len(configured):
+            raise UnderMaintenance(model, closed[0])
+        if closed:
+            configured = [offer for offer in configured if not offer.provider.maintenance]
         usable = [offer for offer in configured if offer.can_be_called(model.operation)]
         if not usable:
             raise Unspoken(model, configured)
@@ -126,6 +135,9 @@ class Router:
         if not priced:
             raise Unpriced(model, usable)
         return Plan(model, tuple(sorted(priced, key=lambda pair: _rank(*pair))))
+
+    def _is_open(self, offer: Offer) -> bool:
+        return offer.provider.id in self._configured and not offer.provider.maintenance
 
     def _pinned(self, model: Model, pin: str) -> tuple[Offer, ...]:
         offers = self.catalogue.offers(model.id)
@@ -143,6 +155,8 @@ class Router:
         if not offer.can_be_called(model.operation):
             formats = " or ".join(offer.spoken(model.operation))
             return Step(offer, rates, "unspoken", f"this version does not call {formats}")
+        if closed := model.maintenance or provider.maintenance:
+            return Step(offer, rates, "maintenance", closed)
         if provider.id not in self._configured:
             return Step(offer, rates, "unconfigured", f"set {' and '.join(provider.variables)}")
         if rates is None:

@@ -25,7 +25,7 @@ from modelport.routing.problems import WrongOperation
 from modelport.routing.router import Plan, Router
 from modelport.serving.advance import USED_UP, Advance, Cover, cover
 from modelport.serving.attempts import FirstSuccess, Success
-from modelport.serving.estimate import Estimate, Estimator, counted, delivered, guessed
+from modelport.serving.estimate import Estimate, Estimator, counted, delivered, guessed, lowest
 from modelport.serving.exchange import CallerLeft, CallFailed, CallRequest
 from modelport.serving.fitting import LEAST_OF_RESPONSES, affordable, fitting
 from modelport.serving.health import Health
@@ -133,9 +133,10 @@ class ServeCalls:
     async def _attempt(self, asked: Asked, plan: Plan, covered: Cover, notes: Notes, client: Client) -> None:
         """Ask a provider and answer, with the output that there is money for."""
         patience = Patience(self._patience_s(notes.key, plan))
+        bound = lowest(covered.bound, plan.model.most_output_tokens)
         identity = partial(named_by, notes, self.clock)
         offers = FirstSuccess(
-            self.upstream, self.clock, self.health, self.jitter, asked, plan, covered.bound, notes.attempts, identity
+            self.upstream, self.clock, self.health, self.jitter, asked, plan, bound, notes.attempts, identity
         )
         success: Success | None = None
         advance: Advance | None = None

@@ -106,6 +106,12 @@ class Estimate(Struct, frozen=True):
         return cost
 
 
+def lowest(*bounds: int | None) -> int | None:
+    """Return the lowest of the bounds that there are."""
+    given = [bound for bound in bounds if bound is not None]
+    return min(given) if given else None
+
+
 class Dearest(Struct, frozen=True):
     """The dearest rates that a call may be charged, in credits per RATE_UNITS."""
 
@@ -172,11 +178,13 @@ class Estimator:
             tokens = int(tokens * recent.caution)
         dearest = _dearest_of(offers, tokens) if recent.is_tiered else recent.dearest
         output = most = call.max_tokens
-        if output is None:
+        if output is not None and model.most_output_tokens is not None:
+            output = most = min(output, model.most_output_tokens)
+        elif output is None:
             output = self._likely(key_id, model.id, recent)
             if call.is_streaming and output > STREAM_START_OUTPUT:
                 output = STREAM_START_OUTPUT
-            most = model.output_tokens
+            most = lowest(model.output_tokens, model.most_output_tokens)
             if most is not None and output > most:
                 output = most
         return Estimate(

@@ -7,8 +7,9 @@ from modelport.routing.router import Plan
 
 
 def check_model(key: Key, model: Model) -> None:
-    """Raise `ModelNotAllowed` when the key's models, by id or as `maker/*`, do not include this one."""
-    if key.models is not None and model.id not in key.models and key.models.isdisjoint(model.families):
+    """Raise `ModelNotAllowed` when the key's models, by id, former id or as `maker/*`, do not include this one."""
+    models = key.models
+    if models is not None and models.isdisjoint((model.id, model.former)) and models.isdisjoint(model.families):
         raise ModelNotAllowed(key.prefix, model.id)
 
 
