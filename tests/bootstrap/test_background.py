@@ -31,6 +31,9 @@ class Memory:
     def key_changed(self, key_id: int) -> None:
         self.heard.append(("key", key_id))
 
+    def hear(self) -> None:
+        self.heard.append("catalogue")
+
     def everything_changed(self) -> None:
         self.heard.append("everything")
 
@@ -39,5 +42,5 @@ async def test_who_missed_changes_forgets_all_keys_and_gives_back_all_money() ->
     memory = Memory()
     told: Any = ToldChanges([Change(6, "everything", ""), Change(7, "key", "3")])
     anything: Any = memory
-    await Follower(told, anything, anything).poll()
-    assert memory.heard == [("forget", None), "everything", ("forget", 3), ("key", 3)]
+    await Follower(told, anything, anything, anything).poll()
+    assert memory.heard == [("forget", None), "everything", "catalogue", ("forget", 3), ("key", 3)]

@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 
 from modelport.accounts.account import Account
+from modelport.catalogue.sources import Source
 from modelport.core.clock import DAY_MS
 from modelport.core.credits import Credits
 from modelport.core.ids import IdSource
@@ -29,6 +30,7 @@ from modelport.pricing.charge import charge
 from modelport.serving.remembered import Remembered
 from modelport.storage.accounts import Accounts
 from modelport.storage.by_hand import adjust, expire, grant
+from modelport.storage.catalogues import AppliedCatalogues
 from modelport.storage.database import Database, sqlite_url
 from modelport.storage.duties import take_duty
 from modelport.storage.erasing import erasable, erase
@@ -270,7 +272,8 @@ async def use(town: Town, store: LedgerStore) -> None:
 
 
 def go(town: Town) -> None:
-    """Take back what was spent, switch off, delete, erase, keep responses, sweep, and take duties."""
+    """Take back what was spent, switch off, delete, erase, keep responses, sweep, apply to the catalogue, and take
+    duties."""
     town.payments.record(PaymentEvent("evt_owed", "x", Refunded("pi_4", "re_2", 100, "usd")))
     ann, keys, now = town.accounts["ann"].id, Keys(town.database), town.now
     keys.change(ann, town.keys["off"].prefix, lambda _: KeyTerms("off", is_disabled=True), now)
@@ -284,6 +287,9 @@ def go(town: Town) -> None:
     assert account is not None
     erase(town.database, account, forfeit=True, pause=lambda: None)
     assert sweep_logs(town.database, now - 5 * DAY_MS, 10_000)
+    catalogues = AppliedCatalogues(town.database)
+    catalogues.apply([Source("applied", "catalogue.toml", b'markup = "1.2"')], "ann@office", "für alle")
+    catalogues.apply([], "bob@office")
     take_duty(town.database, "promos", "0123456789abcdef", 30)
 
 

@@ -31,7 +31,7 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _FOLLOW_S = 0.1
 _WAIT_S = 1.0
-_WATCH_S = 0.5
+_WATCH_S = 0.25
 _LOOK_S = 5.0
 _SWEEP_S = 3600.0
 _ROWS_AT_ONCE = 100
@@ -83,6 +83,7 @@ class Follower:
     changes: Changes
     ring: KeyRing
     book: Book
+    in_force: CatalogueInForce
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     _begun: int = field(default=0, init=False)
 
@@ -103,6 +104,7 @@ class Follower:
             if change.kind == "everything":
                 self.ring.forget()
                 self.book.everything_changed()
+                self.in_force.hear()
             elif change.kind == "key":
                 self.ring.forget(int(change.subject))
                 self.book.key_changed(int(change.subject))
@@ -110,6 +112,8 @@ class Follower:
                 self.ring.forget_account(int(change.subject))
             elif change.kind == "credits":
                 self.book.account_changed(int(change.subject))
+            elif change.kind == "catalogue":
+                self.in_force.hear()
 
     async def follow(self) -> None:
         """Look for changes whenever there are some, for ever: ten times a second, or when the database says so."""
@@ -130,12 +134,16 @@ class Follower:
 
 
 async def watch(in_force: CatalogueInForce, providers: Providers) -> None:
+    """Take what operators change in their files, for ever: when it is heard of, and several times a second."""
     while True:
+        in_force.changed.clear()
         catalogue = in_force.catalogue
         await asyncio.to_thread(in_force.look)
         if in_force.catalogue is not catalogue:
             providers.replace_secrets(secrets_of(in_force.catalogue))
-        await asyncio.sleep(_WATCH_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_WATCH_S):
+                await in_force.changed.wait()
 
 
 async def sweep(keeping: Keeping, clock: Clock) -> None:

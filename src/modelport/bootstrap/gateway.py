@@ -57,6 +57,7 @@ from modelport.serving.keeping import Keeping
 from modelport.serving.media import ServeMedia
 from modelport.serving.pacing import Pacing
 from modelport.settings import Settings
+from modelport.storage.catalogues import AppliedCatalogues
 from modelport.storage.changes import open_changes
 from modelport.storage.exports import StoredExports
 from modelport.storage.ledger import Ledger
@@ -90,8 +91,7 @@ async def gateway(settings: Settings, member: Membership | None = None) -> Async
             desk, _ = stack.enter_context(held_office(settings))
         else:
             desk = stack.enter_context(office(settings))
-        catalogue = load_catalogue(settings)
-        in_force = CatalogueInForce(settings, catalogue, router_for(catalogue))
+        in_force = _in_force(settings, AppliedCatalogues(desk.database))
         clock, counters = SystemClock(), Counters()
         writer = await stack.enter_async_context(Writer(desk.database, retry_s=settings.storage.retry_s))
         owner = secrets.token_hex(8) if member is None else member.owner
@@ -101,13 +101,13 @@ async def gateway(settings: Settings, member: Membership | None = None) -> Async
         limiter = await stack.enter_async_context(limiter_of(settings, clock, counters))
         engines = await stack.enter_async_context(engines_of(settings)) if member is None else member.engines
         providers = Providers(
-            secrets_of(catalogue), engines=engines, proxies=proxies(settings), tls=Tls(settings.egress.ca_file)
+            secrets_of(in_force.catalogue), engines=engines, proxies=proxies(settings), tls=Tls(settings.egress.ca_file)
         )
         await stack.enter_async_context(providers)
         changes = open_changes(desk.database)
         stack.callback(changes.close)
         ring = KeyRing(desk.keys, desk.issuer.hasher, refresh=lambda: follower.poll(), clock=clock)
-        follower = Follower(changes, ring, book)
+        follower = Follower(changes, ring, book, in_force)
         await stack.enter_async_context(background(follower.follow(), watch(in_force, providers)))
         keeping = Keeping(StoredResponses(desk.database), settings.storage.response_days, asyncio.to_thread)
         sweeps = (
@@ -137,6 +137,12 @@ async def gateway(settings: Settings, member: Membership | None = None) -> Async
         )
         number = None if member is None else member.number
         yield _app(settings, desk, ring, store, in_force, calls, keeping, paying, clock, counters, number)
+
+
+def _in_force(settings: Settings, store: AppliedCatalogues) -> CatalogueInForce:
+    applied = store.newest()
+    catalogue = load_catalogue(settings, applied.sources)
+    return CatalogueInForce(settings, store, applied, catalogue, router_for(catalogue))
 
 
 def _app(

@@ -32,6 +32,7 @@ from modelport.bootstrap.parts import engines_of
 from modelport.core.errors import Problem
 from modelport.engines.supervisor import Engines
 from modelport.settings import Settings, packed
+from modelport.storage.catalogues import AppliedCatalogues
 from modelport.storage.database import Database
 from modelport.storage.owners import end_slices_of
 
@@ -233,7 +234,9 @@ async def supervise(settings: Settings, greet: Callable[[str], None]) -> None:
     Raises `CannotListen`, `WorkerFailed`, and as `gateway` does.
     """
     with held_office(settings) as (desk, lock), reserved(settings.host, settings.port) as listening:
-        load_catalogue(settings)  # compiles it for all, and says once what is wrong with it
+        load_catalogue(
+            settings, AppliedCatalogues(desk.database).newest().sources
+        )  # compiles it for all, and says once what is wrong with it
         async with engines_of(settings) as engines:
             if settings.engine.preload:
                 await engines.preload(settings.engine.default_model)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Literal, cast
+from typing import Literal
 
 Operation = Literal["chat", "embeddings", "images", "video", "music", "speech", "transcription", "ocr", "3d"]
 Category = Literal[

@@ -259,6 +259,19 @@ def price_text(rate: int) -> str:
     return f"{price_of(rate).normalize():f}"
 
 
+def shown_price(rates: Rates | None) -> str:
+    """Say in a few words what something costs: dollars per million tokens in and out, or per unit of media."""
+    if rates is None:
+        return "at an unknown price"
+    if rates.per is None:
+        return f"{price_text(rates.by_meter['input'])} in, {price_text(rates.by_meter['output'])} out"
+    units = UNIT_PRICES[rates.per]
+    prices = sorted({*rates.by_meter.values(), *(variant.rate for variant in rates.variants)})
+    ends = dict.fromkeys((prices[0], prices[-1]))
+    shown = " to ".join(f"{price_of(rate, units).normalize():f}" for rate in ends)
+    return f"{shown} a {rates.per}" if units == 1 else f"{shown} for {units:,} {rates.per}s"
+
+
 def _selected(model: Model, query: ListQuery) -> bool:
     return all(not wanted.isdisjoint(_values(model, name)) for name, wanted in query.filters)
 

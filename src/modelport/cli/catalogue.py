@@ -5,20 +5,18 @@ from pathlib import Path
 
 import click
 
+from modelport.bootstrap.catalogue import applied_to, load_catalogue, overlay_folder
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.facts import Model, Offer
-from modelport.catalogue.listing import capabilities, price_text
+from modelport.catalogue.listing import capabilities, shown_price
 from modelport.catalogue.load import load
-from modelport.catalogue.prices import UNIT_PRICES, price_of
-from modelport.catalogue.problems import CatalogueInvalid
+from modelport.cli.applied import applied, apply, diff, telling_faults, unapply
 from modelport.settings import Settings
-
-OVERLAY = "catalogue"
 
 
 @click.group()
 def catalogue() -> None:
-    """Models and providers: check your files, list what is known."""
+    """Models and providers: check your files, apply them to all replicas, list and search what is known."""
 
 
 @catalogue.command()
@@ -26,15 +24,10 @@ def catalogue() -> None:
 @click.pass_obj
 def check(settings: Settings, folder: Path | None) -> None:
     """Check the files in FOLDER, by default the catalogue folder of the data folder."""
-    overlay = folder or settings.data_dir / OVERLAY
-    try:
-        loaded = load(overlay)
-    except CatalogueInvalid as problem:
-        for fault in problem.faults:
-            click.echo(str(fault), err=True)
-        count = len(problem.faults)
-        click.echo(f"{count} {'fault' if count == 1 else 'faults'}: nothing of it is used until all are gone", err=True)
-        raise SystemExit(1) from problem
+    overlay = folder or overlay_folder(settings)
+    applied = applied_to(settings).sources
+    with telling_faults("nothing of it is used until all are gone"):
+        loaded = load(overlay, applied=applied)
     place = str(overlay) if overlay.is_dir() else f"no folder {overlay}, so the built-in catalogue alone"
     click.echo(f"valid: {len(loaded.models())} models, {len(loaded.providers())} providers ({place})")
 
@@ -43,7 +36,7 @@ def check(settings: Settings, folder: Path | None) -> None:
 @click.pass_obj
 def list_(settings: Settings) -> None:
     """List every model with its sellers and their prices, in dollars per million units."""
-    loaded = load(settings.data_dir / OVERLAY)
+    loaded = load_catalogue(settings)
     models = loaded.models()
     width = max((len(model.id) for model in models), default=0)
     for model in models:
@@ -56,7 +49,7 @@ def list_(settings: Settings) -> None:
 @click.pass_obj
 def show(settings: Settings, name: str) -> None:
     """Show what is known of the model ID: facts, sellers, prices."""
-    loaded = load(settings.data_dir / OVERLAY)
+    loaded = load_catalogue(settings)
     model = loaded.find(name)
     for label, value in _facts(model):
         if value:
@@ -80,6 +73,10 @@ def _facts(model: Model) -> tuple[tuple[str, str], ...]:
         ("released", str(model.released_on or "")),
         ("documented", model.documentation),
         ("weights", model.weights),
+        ("called before", model.former),
+        ("only from", ", ".join(model.only_providers)),
+        ("most output", f"{model.most_output_tokens:,} tokens" if model.most_output_tokens else ""),
+        ("maintenance", model.maintenance),
         *(("note", f"{note.on}: {note.text}") for note in model.notes),
     )
 
@@ -95,18 +92,12 @@ def _show_offers(loaded: Catalogue, model: Model) -> None:
 
 
 def _price(offer: Offer) -> str:
-    if offer.free:
-        return "free"
-    rates = offer.rates_at(_now_ms())
-    if rates is None:
-        return "at an unknown price"
-    if rates.per is not None:
-        units = UNIT_PRICES[rates.per]
-        prices = sorted({*rates.by_meter.values(), *(variant.rate for variant in rates.variants)})
-        shown = " to ".join(f"{price_of(rate, units).normalize():f}" for rate in dict.fromkeys((prices[0], prices[-1])))
-        return f"{shown} a {rates.per}" if units == 1 else f"{shown} for {units:,} {rates.per}s"
-    return f"{price_text(rates.by_meter['input'])} in, {price_text(rates.by_meter['output'])} out"
+    return "free" if offer.free else shown_price(offer.rates_at(_now_ms()))
 
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+for command in (apply, applied, diff, unapply):
+    catalogue.add_command(command)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 import click
 import msgspec
 
-from modelport.bootstrap.catalogue import load_catalogue, router_for
+from modelport.bootstrap.catalogue import applied_to, load_catalogue, router_for
 from modelport.bootstrap.parts import weights_store
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.problems import CatalogueInvalid
@@ -16,6 +16,7 @@ from modelport.core.clock import SystemClock
 from modelport.core.errors import Problem
 from modelport.engines.machine import NEEDED_FLAGS, Machine, this_machine
 from modelport.engines.supervisor import Engines, EngineState
+from modelport.ledger.problems import StoreUnavailable
 from modelport.routing.problems import Unserved
 from modelport.settings import Settings, unknown_variables
 
@@ -57,7 +58,11 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _machine(this_machine())
     yield from _local_models(states)
     try:
-        catalogue = load_catalogue(settings)
+        applied = applied_to(settings).sources
+    except StoreUnavailable:  # told above
+        applied = ()
+    try:
+        catalogue = load_catalogue(settings, applied)
     except CatalogueInvalid as problem:
         yield Finding("catalogue", str(settings.data_dir / "catalogue"), "broken", problem.message)
         return

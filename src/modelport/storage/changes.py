@@ -23,7 +23,7 @@ class Change:
     id: int
     kind: ChangeKind
     subject: str
-    """The id of the account (`account`, `credits`) or key (`key`) that changed."""
+    """The id of the account (`account`, `credits`), of the key (`key`), or of what was applied (`catalogue`)."""
 
 
 def note_change(connection: Connection, kind: ChangeKind, subject: str, at_ms: int) -> None:

@@ -303,6 +303,18 @@ horizons = Table(
 )
 """Before which moment rows of a kind were swept."""
 
+catalogues = Table(
+    "catalogues",
+    metadata,
+    Column("id", SERIAL, primary_key=True),
+    Column("applied_at_ms", BigInteger, nullable=False),
+    Column("applied_by", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("files", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Catalogue files of operators for every replica; the newest row is in force."""
+
 schema_terms = Table(
     "schema_terms",
     metadata,
