@@ -29,6 +29,7 @@ from modelport.api.v1.metrics import MetricsRoutes
 from modelport.api.v1.models import ModelRoutes
 from modelport.api.v1.pages import PageRoutes
 from modelport.api.v1.payments import PaymentRoutes, Payments
+from modelport.api.v1.plans import PlanRoutes
 from modelport.api.v1.reports import Admit, ReportRoutes, admit_all
 from modelport.api.v1.responses import ResponseRoutes
 from modelport.catalogue.catalogue import Catalogue
@@ -224,6 +225,7 @@ class Site:
             pages=PageRoutes(
                 Console(lambda: ROUTER, self.clock), AboutRoutes(self.links), models, self.links, run_at_once
             ),
+            plans=PlanRoutes(lambda: Router(CATALOGUE, frozenset()), self.clock, run_at_once, dict),
             keys=KeyRoutes(self.keys, self.issuer, self.ring, self.clock, run_at_once, lambda: CATALOGUE),
             billing=BillingRoutes(
                 self.balances,

@@ -1,5 +1,6 @@
 """`modelport catalogue`: checks files and shows what is known."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -55,3 +56,24 @@ def test_an_unknown_model_is_told_with_the_nearest(tmp_path: Path) -> None:
     result = run(tmp_path, "show", "gpt-4oo")
     assert result.exit_code == 1
     assert "Did you mean 'gpt-4o'" in result.stderr
+
+
+def test_the_cheapest_that_can_do_something_is_named(tmp_path: Path) -> None:
+    result = run(tmp_path, "search", "--capability", "tools", "--context", "128k", "--operation", "chat", "--json")
+    told = json.loads(result.stdout)
+    assert told["found"] > 20
+    assert all("tools" in one["capabilities"] and one["context_tokens"] >= 128_000 for one in told["models"])
+    lines = run(tmp_path, "search", "haiku", "-c", "tools,vision", "--max-price", "10").stdout.splitlines()
+    assert any("claude-haiku" in line for line in lines)
+    assert "cheapest seller first" in lines[-1]
+    nothing = run(tmp_path, "search", "no such words")
+    assert (nothing.exit_code, nothing.stderr) == (1, "No model fits: ask for less.\n")
+
+
+def test_what_cannot_be_searched_for_is_told(tmp_path: Path) -> None:
+    for option, value, told in (
+        ("--context", "much", "write 128000, 128k or 1m"),
+        ("--max-price", "cheap", "write dollars, such as 0.50"),
+        ("--capability", "flying", "'flying' is no capability"),
+    ):
+        assert told in run(tmp_path, "search", option, value).stderr

@@ -31,6 +31,8 @@ ACCESS: dict[str, Access] = {
     "models.retrieve": Access("anyone"),
     "models.page": Access("anyone"),
     "pages": Access("anyone"),
+    "route.show": Access("management"),
+    "route.explain": Access("management"),
     "chat": Access("regular", "model:chat"),
     "messages": Access("regular", "model:chat"),
     "messages.count": Access("regular", "model:chat"),

@@ -11,6 +11,7 @@ from modelport.api.v1.metrics import MetricsRoutes
 from modelport.api.v1.models import ModelRoutes
 from modelport.api.v1.pages import PageRoutes
 from modelport.api.v1.payments import PaymentRoutes
+from modelport.api.v1.plans import PlanRoutes
 from modelport.api.v1.reports import ReportRoutes
 from modelport.api.v1.responses import ResponseRoutes
 
@@ -21,6 +22,7 @@ def all_routes(
     media: MediaRoutes,
     responses: ResponseRoutes,
     models: ModelRoutes,
+    plans: PlanRoutes,
     keys: KeyRoutes,
     billing: BillingRoutes,
     reports: ReportRoutes,
@@ -55,6 +57,7 @@ def all_routes(
             has_tail=True,
         ),
         Route(("/model/",), {"GET": ("models.show", models.show)}, has_tail=True),
+        Route(("/v1/route",), {"GET": ("route.show", plans.show), "POST": ("route.explain", plans.explain)}),
         Route(("/v1/keys",), {"POST": ("keys.create", keys.create), "GET": ("keys.list", keys.index)}),
         Route(
             ("/v1/keys/",),

@@ -31,13 +31,14 @@ from modelport.api.v1.metrics import MetricsRoutes
 from modelport.api.v1.models import ModelRoutes
 from modelport.api.v1.pages import PageRoutes
 from modelport.api.v1.payments import PaymentRoutes
+from modelport.api.v1.plans import PlanRoutes
 from modelport.api.v1.reports import ReportRoutes
 from modelport.api.v1.responses import ResponseRoutes
 from modelport.bootstrap.background import Follower, Readiness, background, sweep, sweep_rows, tidying, watch
 from modelport.bootstrap.catalogue import CatalogueInForce, load_catalogue, router_for
 from modelport.bootstrap.limits import limiter_of
 from modelport.bootstrap.office import Office, held_office, office
-from modelport.bootstrap.parts import engines_of, is_loopback, networks, proxies, secrets_of
+from modelport.bootstrap.parts import engines_of, is_loopback, networks, obstacles_of, proxies, secrets_of
 from modelport.bootstrap.payments import money_duties, payments
 from modelport.checkout.desk import PaymentDesk
 from modelport.console.site import Console
@@ -170,6 +171,7 @@ def _app(
         responses=ResponseRoutes(keeping.responses, clock, asyncio.to_thread),
         models=models,
         pages=PageRoutes(Console(in_force.current, clock), AboutRoutes(links), models, links, asyncio.to_thread),
+        plans=PlanRoutes(in_force.current, clock, asyncio.to_thread, lambda: obstacles_of(settings)),
         keys=KeyRoutes(desk.keys, desk.issuer, ring, clock, asyncio.to_thread, lambda: in_force.catalogue),
         billing=BillingRoutes(
             store, desk.accounts, clock, asyncio.to_thread, paying.auto_top_up if paying else no_top_up

@@ -42,6 +42,11 @@ def engines_of(settings: Settings) -> Engines:
     return Engines(WeightsStore(settings.data_dir / WEIGHTS_FOLDER), chosen)
 
 
+def obstacles_of(settings: Settings) -> dict[str, str | None]:
+    """Say why each of the local models cannot run on this machine; None for those that can."""
+    return {state.weights_id: state.obstacle for state in Engines(weights_store(settings)).describe()}
+
+
 def proxies(settings: Settings) -> Proxies:
     egress = settings.egress
     try:

@@ -349,6 +349,11 @@ class Provider:
         """Every environment variable without which it is not configured."""
         return self.settings if self.secret_env is None else (self.secret_env, *self.settings)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether its calls go to an engine of ours."""
+        return self.base_url.startswith("unix:")
+
     def answers_to(self, name: str) -> bool:
         """Whether a caller who pins `name` (lower-case) means this provider."""
         return name == self.id or name in self.aliases

@@ -11,6 +11,7 @@ from modelport.catalogue.facts import Model, Offer
 from modelport.catalogue.listing import capabilities, shown_price
 from modelport.catalogue.load import load
 from modelport.cli.applied import applied, apply, diff, telling_faults, unapply
+from modelport.cli.search import find
 from modelport.settings import Settings
 
 
@@ -99,5 +100,5 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-for command in (apply, applied, diff, unapply):
+for command in (find, apply, diff, applied, unapply):
     catalogue.add_command(command)

@@ -10,7 +10,6 @@ from modelport.bootstrap.catalogue import applied_to, load_catalogue, router_for
 from modelport.bootstrap.parts import weights_store
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.problems import CatalogueInvalid
-from modelport.cli.explain import is_local
 from modelport.cli.stores import Finding, examine_stores
 from modelport.core.clock import SystemClock
 from modelport.core.errors import Problem
@@ -134,7 +133,7 @@ def _models(catalogue: Catalogue, ready: frozenset[str]) -> Iterator[Finding]:
         except Problem as problem:
             yield Finding("models", model.id, "missing", problem.message)
             continue
-        able = [offer for offer, _ in plan.offers if not is_local(offer.provider) or offer.upstream in ready]
+        able = [offer for offer, _ in plan.offers if not offer.provider.is_local or offer.upstream in ready]
         if able:
             yield Finding("models", model.id, "ok", ", then ".join(offer.provider.name for offer in able))
         else:
