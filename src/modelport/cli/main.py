@@ -20,6 +20,7 @@ _COMMANDS = {
     "export": "export",
     "models": "models",
     "catalogue": "catalogue",
+    "providers": "providers",
     "explain": "explain",
     "doctor": "doctor",
     "migrate": "migrate",

@@ -28,6 +28,7 @@ class UpstreamRequest(Struct, frozen=True):
     """Whether a stream is asked for, which the caller may not have done."""
     dropped: tuple[str, ...] = ()
     """Fields of the call that this provider does not take and that were left out."""
+    method: str = "POST"
 
 
 class MalformedReply(Problem):

@@ -20,7 +20,7 @@ from modelport.upstream.proxies import Proxies
 
 _UNIX = "unix:"
 _KNOWN_ROUTES = 4096
-_RouteKey = tuple[str, str, str, Headers]
+_RouteKey = tuple[str, str, str, str, Headers]
 _USER_AGENT = f"modelport/{__version__}".encode()
 
 
@@ -85,7 +85,7 @@ class Providers:
 
     def send(self, offer: Offer, request: UpstreamRequest) -> AbstractAsyncContextManager[UpstreamAnswer]:
         """Send; enter to wait for the answer's headers. Raises `UpstreamProblem`s, here or on entering."""
-        key = (offer.provider.id, offer.model_id, request.path, request.headers)
+        key = (offer.provider.id, offer.model_id, request.method, request.path, request.headers)
         route = self._routes.get(key)
         if route is None or (route.offer is not offer and route.offer != offer):
             route = self._learn(key, offer, request)
@@ -101,7 +101,7 @@ class Providers:
         target, base_path = self._target(provider)
         path = request_path(target, base_path + check_path(request.path, provider.name))
         fields = self._fields(offer, request.headers, target)
-        head = request_head("POST", path, target.authority, fields) + b"content-length: "
+        head = request_head(request.method, path, target.authority, fields) + b"content-length: "
         bucket = None if target.unix_path is not None else self.pool.bucket(target)
         route = _Route(offer, head, peer, self._gate(provider), bucket)
         if len(self._routes) >= _KNOWN_ROUTES:
