@@ -317,11 +317,11 @@ async def on_stage(
     drain_s: float = 5.0,
     hold_wait_s: float = 0.2,
     limits: Limiter | None = None,
-    model: Model = MODEL,
+    model: Model | None = None,
 ) -> AsyncGenerator[Stage]:
     """Serve one model, sold by each provider that has scripts, in the order of their names."""
     sold = tuple(offers or (offer_of(provider) for provider in scripts))
-    facts = Facts((model,), (), tuple(offer.provider for offer in sold), sold)
+    facts = Facts((model or MODEL,), (), tuple(offer.provider for offer in sold), sold)
     vault = Vault()
     vault.entries.append(("BONUS", 1, ACCOUNT, credit))
     upstream = ScriptedUpstream(scripts)
