@@ -9,8 +9,14 @@ from urllib.parse import unquote
 
 import pytest
 
+from modelport.catalogue.catalogue import Catalogue
+from modelport.catalogue.compile import Facts
 from modelport.catalogue.facts import CATEGORIES
 from modelport.console.page import Page
+from modelport.console.site import Console
+from modelport.console.views import Measured
+from modelport.core.clock import SystemClock
+from modelport.routing.router import Router
 from tests.console.shelves import ROOT, catalogue, console, fresh_console, some_models
 
 LIST_MOST = 300_000
@@ -164,6 +170,26 @@ def test_a_page_is_made_once_for_many_readers() -> None:
     made = console()
     assert made.model(ROOT, "gpt-4o") is made.model(ROOT, "gpt-4o")
     assert made.model("http://other.example", "gpt-4o") is not made.model(ROOT, "gpt-4o")
+
+
+def test_a_new_catalogue_is_shown_at_once() -> None:
+    empty = Catalogue(Facts(models=(), retired=(), providers=(), offers=()), "empty")
+    routers = [Router(catalogue(), frozenset()), Router(empty, frozenset())]
+    made = Console(lambda: routers[0], SystemClock())
+    assert made.model(ROOT, "gpt-4o").status == 200
+    del routers[0]
+    assert made.model(ROOT, "gpt-4o").status == 404
+    assert "0 models" in Tags(made.home(ROOT)).words
+
+
+def test_a_page_tells_how_fast_its_model_has_been_where_that_is_measured() -> None:
+    line = Measured("/v1/chat/completions", "Time to first token", "210 ms", "380 ms", "900 ms")
+    router = Router(catalogue(), frozenset())
+    assert "Live metrics" not in Tags(Console(lambda: router, SystemClock()).model(ROOT, "gpt-4o")).words
+    measured = Tags(Console(lambda: router, SystemClock(), lambda model: (line,)).model(ROOT, "gpt-4o"))
+    assert "Time to first token 210 ms 380 ms 900 ms" in measured.words
+    quiet = Tags(Console(lambda: router, SystemClock(), lambda model: ()).model(ROOT, "gpt-4o"))
+    assert "Nobody has called it" in quiet.words
 
 
 def test_a_page_says_who_serves_its_model_here_and_what_is_missing_elsewhere(every: dict[str, Tags]) -> None:

@@ -17,6 +17,11 @@ from tests.console.shelves import ROOT, catalogue, console, some_models
 
 _SAMPLE = re.compile(r'<code data-sample="([^"]+)" data-language="(\w+)">(.*?)</code>', re.DOTALL)
 _BODY = re.compile(r"-d '(.*?)'(?:\n|$)", re.DOTALL)
+_PARSE = """
+const texts = JSON.parse(require("node:fs").readFileSync(0, "utf8"));
+for (const text of texts) new (require("node:vm").SourceTextModule)(text);
+console.log(texts.length);
+"""
 MEDIA = [model for model in catalogue().models() if model.operation != "chat"]
 
 
@@ -135,6 +140,15 @@ def test_the_curl_of_every_kind_is_shell() -> None:
             if language == "curl":
                 done = subprocess.run(["bash", "-n", "-c", text], capture_output=True, text=True)
                 assert done.returncode == 0, (model.id, name, done.stderr)
+
+
+@pytest.mark.debian("nodejs")
+def test_the_javascript_of_every_kind_is_javascript() -> None:
+    kinds = {(model.operation, model.endpoints): model for model in catalogue().models()}
+    texts = [text for model in kinds.values() for _, language, text in samples(model) if language == "javascript"]
+    command = ["node", "--no-warnings", "--experimental-vm-modules", "-e", _PARSE]
+    done = subprocess.run(command, input=json.dumps(texts), capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(len(texts))]
 
 
 def test_samples_of_jobs_ask_for_the_outcome_where_it_is() -> None:

@@ -97,8 +97,9 @@ async function copy(page, context, path) {
 const phone = { width: 390, height: 844 };
 const desk = { width: 1280, height: 900 };
 for (const path of paths) {
-  for (const colorScheme of ["light", "dark"]) {
-    for (const viewport of colorScheme === "light" ? [desk, phone] : [desk]) {
+  const isPlain = path === "/models/ids" || path === "/models/nothing"; // nothing on them that the others lack
+  for (const colorScheme of isPlain ? ["light"] : ["light", "dark"]) {
+    for (const viewport of colorScheme === "light" && !isPlain ? [desk, phone] : [desk]) {
       await look(`${path}, ${colorScheme}, ${viewport.width}`, { colorScheme, viewport }, (page) => audit(page, path));
     }
   }
