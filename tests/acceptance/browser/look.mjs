@@ -94,21 +94,26 @@ async function copy(page, context, path) {
   return id === (await page.locator(".main-id code").innerText()) ? [] : [`copied ${id}`];
 }
 
+const looks = [];
 const phone = { width: 390, height: 844 };
 const desk = { width: 1280, height: 900 };
 for (const path of paths) {
   const isPlain = path === "/models/ids" || path === "/models/nothing"; // nothing on them that the others lack
   for (const colorScheme of isPlain ? ["light"] : ["light", "dark"]) {
     for (const viewport of colorScheme === "light" && !isPlain ? [desk, phone] : [desk]) {
-      await look(`${path}, ${colorScheme}, ${viewport.width}`, { colorScheme, viewport }, (page) => audit(page, path));
+      looks.push(() => look(`${path}, ${colorScheme}, ${viewport.width}`, { colorScheme, viewport }, (page) => audit(page, path)));
     }
   }
-  if (path !== "/models/ids") await look(`${path} by keyboard`, { viewport: desk }, (page) => reach(page, path));
-  await look(`${path} without scripts`, { javaScriptEnabled: false }, (page) => bare(page, path));
+  if (path !== "/models/ids") looks.push(() => look(`${path} by keyboard`, { viewport: desk }, (page) => reach(page, path)));
+  looks.push(() => look(`${path} without scripts`, { javaScriptEnabled: false }, (page) => bare(page, path)));
 }
 const model = paths.find((path) => /^\/models\/.+\//.test(path));
-await look("languages", {}, (page) => choose(page, model));
-await look("languages without scripts", { javaScriptEnabled: false }, (page) => choose(page, model));
+looks.push(() => look("languages", {}, (page) => choose(page, model)));
+looks.push(() => look("languages without scripts", { javaScriptEnabled: false }, (page) => choose(page, model)));
+const work = async () => {
+  while (looks.length) await looks.shift()();
+};
+await Promise.all([work(), work(), work(), work()]); // mostly waiting
 await look("copying", {}, (page, context) => copy(page, context, model));
 await browser.close();
 console.log(JSON.stringify(wrong));
