@@ -20,6 +20,7 @@ class Templates:
             loader=PackageLoader("modelport.console"),
             autoescape=select_autoescape(),
             undefined=StrictUndefined,
+            auto_reload=False,
             trim_blocks=True,
             lstrip_blocks=True,
         )
