@@ -28,18 +28,18 @@ class Notation:
     def write(self, value: object, indent: str = "", used: int = 0) -> str:
         """Write a value that begins after `used` columns of a line that is indented by `indent`."""
         flat = self._flat(value)
-        if used + len(flat) <= WIDTH or not isinstance(value, Mapping | list | tuple) or not value:
+        inside = self._inside(value)
+        if used + len(flat) <= WIDTH or not inside:
             return flat
         inner = indent + self.step
-        lines = [
-            f"{inner}{start}{self.write(member, inner, len(inner) + len(start))}"
-            for start, member in self._inside(value)
-        ]
+        lines = [f"{inner}{start}{self.write(member, inner, len(inner) + len(start))}" for start, member in inside]
         start, end = "{}" if isinstance(value, Mapping) else "[]"
         return f"{start}\n" + ",\n".join(lines) + f"{self.trailing}\n{indent}{end}"
 
     def _inside(self, value: object) -> list[tuple[str, object]]:
-        """List what is inside an object, each with what stands before it, or inside an array."""
+        """List what is inside an object, each with what stands before it, or inside an array; nothing elsewhere."""
+        if not isinstance(value, Mapping | list | tuple):
+            return []
         if isinstance(value, Mapping):
             named = cast(Mapping[str, object], value)
             return [(f"{self.key(name)}: ", member) for name, member in named.items()]
