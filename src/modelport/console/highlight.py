@@ -5,21 +5,22 @@ from collections.abc import Mapping
 
 from markupsafe import Markup
 
-_STRING = r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|`(?:\\.|[^`\\])*`'
-_NUMBER = r"(?<![\w./:-])-?\d+(?:\.\d+)?\b(?![.:/])"
+_STRING = r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"'
+_OTHER_STRINGS = r"|'[^'\\\n]*(?:\\.[^'\\\n]*)*'|`[^`\\]*(?:\\.[^`\\]*)*`"
+_ADDRESS = r"https?://[^\s\"'`]+"
+_NUMBER = r"\b\d[\d.]*\b"
+_COMMENT = r"^(?:#|//).*$"
 _WORDS: Mapping[str, str] = {
-    "curl": r"\bcurl\b|(?<=\s)-{1,2}[A-Za-z]+\b|\$\w+",
+    "curl": r"\bcurl\b|(?<=\s)-[A-Za-z]\b|\$\w+",
     "python": r"\b(?:import|from|for|in|if|elif|while|with|as|print|True|False|None|open)\b",
     "javascript": r"\b(?:import|from|const|let|new|await|for|of|if|while|throw|true|false|null)\b",
     "json": r"\b(?:true|false|null)\b",
 }
-_COMMENT = r"^(?:#|//).*$"
-_KEY = r'"(?:\\.|[^"\\\n])*"(?=\s*:)'
 
 
 def _pattern(language: str) -> re.Pattern[str]:
-    string = r'"(?:\\.|[^"\\\n])*"' if language in ("json", "curl") else _STRING
-    parts = (("c", _COMMENT), ("k", _KEY), ("s", string), ("w", _WORDS[language]), ("n", _NUMBER))
+    strings = _STRING if language in ("json", "curl") else _STRING + _OTHER_STRINGS
+    parts = (("s", strings), ("w", _WORDS[language]), ("n", _NUMBER), ("u", _ADDRESS), ("c", _COMMENT))
     return re.compile("|".join(f"(?P<{name}>{part})" for name, part in parts), re.MULTILINE)
 
 
@@ -27,15 +28,18 @@ _PATTERNS: Mapping[str, re.Pattern[str]] = {language: _pattern(language) for lan
 
 
 def highlighted(text: str, language: str) -> Markup:
-    """Return a program as markup, everything in it escaped."""
-    pieces: list[str] = []
-    end = 0
-    for found in _PATTERNS[language].finditer(text):
-        pieces.append(_escaped(text[end : found.start()]))
-        pieces.append(f"<i class={found.lastgroup}>{_escaped(found[0])}</i>")
-        end = found.end()
-    pieces.append(_escaped(text[end:]))
-    return Markup("".join(pieces))
+    """Return a program as markup, everything in it escaped; quotes stay, for it never stands in an attribute."""
+    shown = _escaped(text)
+
+    def marked(found: re.Match[str]) -> str:
+        kind = found.lastgroup
+        if kind == "u":
+            return found[0]
+        if kind == "s" and shown.startswith(":", found.end()):
+            kind = "k"
+        return f"<i class={kind}>{found[0]}</i>"
+
+    return Markup(_PATTERNS[language].sub(marked, shown))
 
 
 def _escaped(text: str) -> str:

@@ -27,20 +27,21 @@ class Notation:
 
     def write(self, value: object, indent: str = "", used: int = 0) -> str:
         """Write a value that begins after `used` columns of a line that is indented by `indent`."""
-        flat = self._flat(value)
         inside = self._inside(value)
-        if used + len(flat) <= WIDTH or not inside:
-            return flat
+        if used < WIDTH or not inside:
+            flat = self._flat(value)
+            if used + len(flat) <= WIDTH or not inside:
+                return flat
         inner = indent + self.step
         lines = [f"{inner}{start}{self.write(member, inner, len(inner) + len(start))}" for start, member in inside]
-        start, end = "{}" if isinstance(value, Mapping) else "[]"
+        start, end = "{}" if isinstance(value, dict) else "[]"
         return f"{start}\n" + ",\n".join(lines) + f"{self.trailing}\n{indent}{end}"
 
     def _inside(self, value: object) -> list[tuple[str, object]]:
         """List what is inside an object, each with what stands before it, or inside an array; nothing elsewhere."""
-        if not isinstance(value, Mapping | list | tuple):
+        if not isinstance(value, dict | list | tuple):
             return []
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             named = cast(Mapping[str, object], value)
             return [(f"{self.key(name)}: ", member) for name, member in named.items()]
         return [("", member) for member in cast(Sequence[object], value)]
@@ -48,9 +49,9 @@ class Notation:
     def _flat(self, value: object) -> str:
         if isinstance(value, str):
             return _quoted(value)
-        if isinstance(value, Mapping | list | tuple):
+        if isinstance(value, dict | list | tuple):
             inside = ", ".join(start + self._flat(member) for start, member in self._inside(cast(object, value)))
-            if not isinstance(value, Mapping):
+            if not isinstance(value, dict):
                 return f"[{inside}]"
             return f"{{ {inside} }}" if self.spaced and inside else f"{{{inside}}}"
         if value is None or isinstance(value, bool):

@@ -5,7 +5,7 @@ import hashlib
 from dataclasses import dataclass
 
 HTML = "text/html; charset=utf-8"
-_LEVEL = 5
+_LEVEL = 3
 
 
 @dataclass(frozen=True, slots=True)
