@@ -50,13 +50,7 @@ def all_routes(
         Route(inference("/embeddings"), {"POST": ("embeddings", calls.embeddings)}),
         Route(inference("/openai/deployments/"), {"POST": ("deployment", calls.deployment)}, has_tail=True),
         *media_routes(media),
-        Route(("/v1/models", "/api/v1/models", "/v2/models"), {"GET": ("models.list", models.index)}),
-        Route(
-            ("/v1/models/", "/api/v1/models/", "/v2/models/"),
-            {"GET": ("models.retrieve", models.retrieve)},
-            has_tail=True,
-        ),
-        Route(("/model/",), {"GET": ("models.show", models.show)}, has_tail=True),
+        *_model_routes(models),
         Route(("/v1/route",), {"GET": ("route.show", plans.show), "POST": ("route.explain", plans.explain)}),
         Route(("/v1/keys",), {"POST": ("keys.create", keys.create), "GET": ("keys.list", keys.index)}),
         Route(
@@ -78,6 +72,19 @@ def all_routes(
         Route(("/healthz",), {"GET": ("health", health.alive)}),
         Route(("/readyz",), {"GET": ("readiness", health.ready)}),
         *optional,
+    )
+
+
+def _model_routes(models: ModelRoutes) -> tuple[Route, ...]:
+    """List the paths of lists and of single models."""
+    return (
+        Route(("/v1/models", "/api/v1/models", "/v2/models"), {"GET": ("models.list", models.index)}),
+        Route(
+            ("/v1/models/", "/api/v1/models/", "/v2/models/"),
+            {"GET": ("models.retrieve", models.retrieve)},
+            has_tail=True,
+        ),
+        Route(("/model/",), {"GET": ("models.show", models.show)}, has_tail=True),
     )
 
 
