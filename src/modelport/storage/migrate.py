@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,13 +95,8 @@ def standing(database: Database) -> Standing:
 
 def has_older_schema(url: str) -> bool:
     """Say whether there is a schema that this version would have to change; raises `MigrationFailed`."""
-    database = Database(url)
-    try:
+    with _opened(Database(url)) as database:
         found = standing(database)
-    except StoreUnavailable as error:
-        raise MigrationFailed(error.reason) from error
-    finally:
-        database.close()
     return found.revision is not None and found.is_older()
 
 
@@ -108,31 +105,32 @@ def migrate(url: str, head: str = HEAD, beside: Path | None = None) -> None:
 
     Raises `MigrationFailed`. Cheap when there is nothing to do. `beside` is another folder of migrations.
     """
-    database = Database(url, busy_timeout_s=_WAIT_S)
-    try:
+    with _opened(Database(url, busy_timeout_s=_WAIT_S), head) as database:
         if not _is_fit(standing(database), head):
             _upgrade(database, head, beside)
-    except StoreUnavailable as error:
-        raise MigrationFailed(error.reason, head) from error
-    finally:
-        database.close()
 
 
 def migrate_apart(url: str) -> None:
     """As `migrate`, in a process of its own, which takes Alembic with it: 12 MB that a server would keep."""
-    database = Database(url)
-    try:
+    with _opened(Database(url)) as database:
         if _is_fit(standing(database), HEAD):
             return
-    except StoreUnavailable as error:
-        raise MigrationFailed(error.reason) from error
-    finally:
-        database.close()
     done = subprocess.run([sys.executable, "-c", _APART], input=url, capture_output=True, text=True, check=False)
     if done.returncode == _TOLD:
         raise _Told(done.stdout)
     if done.returncode:
         raise MigrationFailed((done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1])
+
+
+@contextmanager
+def _opened(database: Database, head: str = HEAD) -> Generator[Database]:
+    """Close a database on every way out; when it cannot be read or written, the migration failed."""
+    try:
+        yield database
+    except StoreUnavailable as error:
+        raise MigrationFailed(error.reason, head) from error
+    finally:
+        database.close()
 
 
 class _Told(MigrationFailed):
