@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, get_args
 
 Operation = Literal["chat", "embeddings", "images", "video", "music", "speech", "transcription", "ocr", "3d"]
 Category = Literal[
@@ -35,13 +35,17 @@ ENDPOINTS: Mapping[Operation, tuple[str, ...]] = {
     "3d": ("/v1/images/generations",),
 }
 """The paths that serve a model that does not say otherwise; every chat model answers on each of the three."""
-Dialect = Literal[
+SpokenDialect = Literal[
     "openai_chat",
     "openai_responses",
     "anthropic_messages",
     "google_gemini",
     "openai_embeddings",
     "google_embeddings",
+]
+"""The wire formats that this version calls."""
+Dialect = Literal[
+    SpokenDialect,
     "ark_images",
     "ark_video",
     "assemblyai",
@@ -81,17 +85,8 @@ Dialect = Literal[
     "xai_video",
     "zhipu_ocr",
 ]
-SPOKEN: frozenset[Dialect] = frozenset(
-    {
-        "openai_chat",
-        "openai_responses",
-        "anthropic_messages",
-        "google_gemini",
-        "openai_embeddings",
-        "google_embeddings",
-    }
-)
-"""The wire formats that this version calls; the others are known by name."""
+"""Those and the ones that are known by name."""
+SPOKEN: frozenset[Dialect] = frozenset(get_args(SpokenDialect))
 AuthScheme = Literal[
     "none",
     "bearer",
@@ -234,11 +229,16 @@ class Rates:
     """What a unit costs in calls of some kind, where that differs; the first that fits holds."""
 
     @property
+    def every(self) -> tuple[int, ...]:
+        """Every rate that is not of a tier, those of variants last."""
+        return (*self.by_meter.values(), *(variant.rate for variant in self.variants))
+
+    @property
     def usual(self) -> int:
         """What orders offers of one model by price: input and output together, or the dearest unit of media."""
         if self.per is None:
             return self.by_meter["input"] + self.by_meter["output"]
-        return max((*self.by_meter.values(), *(variant.rate for variant in self.variants)))
+        return max(self.every)
 
     def at(self, input_tokens: int) -> Mapping[str, int]:
         """Return the rates for a call with so much input, cached tokens included."""

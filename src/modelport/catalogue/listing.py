@@ -266,7 +266,7 @@ def shown_price(rates: Rates | None) -> str:
     if rates.per is None:
         return f"{price_text(rates.by_meter['input'])} in, {price_text(rates.by_meter['output'])} out"
     units = UNIT_PRICES[rates.per]
-    prices = sorted({*rates.by_meter.values(), *(variant.rate for variant in rates.variants)})
+    prices = sorted(set(rates.every))
     ends = dict.fromkeys((prices[0], prices[-1]))
     shown = " to ".join(f"{price_of(rate, units).normalize():f}" for rate in ends)
     return f"{shown} a {rates.per}" if units == 1 else f"{shown} for {units:,} {rates.per}s"
@@ -333,7 +333,7 @@ def _info(model: Model, shelf: Shelf) -> Json:
             "outputMax": model.output_tokens,
             "releasedAt": model.released_on.isoformat() if model.released_on else None,
             "cutoffAt": model.cutoff_on.isoformat() if model.cutoff_on else None,
-            "url": shelf.link(_page(model)),
+            "url": shelf.link(page_of(model.id)),
             "docsUrl": shelf.link(_docs_page(model)),
             "docsJson": shelf.link(f"/docs-json?model={quote(model.id, safe='')}&endpoint={endpoint}"),
         }
@@ -347,7 +347,7 @@ def _seed_item(model: Model, shelf: Shelf) -> Json:
         "description": model.description or model.name,
         "contextLength": model.context_tokens,
         "maxTokens": model.output_tokens,
-        "url": shelf.link(_page(model)),
+        "url": shelf.link(page_of(model.id)),
         "docs_url": shelf.link(_docs_page(model)),
     }
     closed: Json = {"maintenance": model.maintenance} if model.maintenance else {}
@@ -365,12 +365,13 @@ def _present(members: Json) -> Json:
     return {name: value for name, value in members.items() if value not in (None, "")}
 
 
-def _page(model: Model) -> str:
-    return f"/models/{quote(model.id)}"
+def page_of(model_id: str) -> str:
+    """Return the path of a model's page."""
+    return f"/models/{quote(model_id)}"
 
 
 def _docs_page(model: Model) -> str:
-    return f"/models/{quote(model.id)}#samples"
+    return f"{page_of(model.id)}#samples"
 
 
 def _unix(day: date | None) -> int:

@@ -34,8 +34,7 @@ def _credits(model: Model, rates: Rates | None) -> int:
         used = {"input": _INPUT, "output": 0 if model.operation == "embeddings" else _OUTPUT}
         return charge(used, rates.by_meter)
     units = {"character": 46, "second": 5, "minute": 1}.get(rates.per, 1)
-    usual = (*rates.by_meter.values(), *(variant.rate for variant in rates.variants))
-    return charge({rates.per: units}, {rates.per: usual[0]})
+    return charge({rates.per: units}, {rates.per: rates.every[0]})
 
 
 def _answer(model: Model, endpoint: str) -> Json:

@@ -64,7 +64,7 @@ def short_price(rates: Rates | None, operation: Operation) -> str:
     if rates is None:
         return ""
     if rates.per is not None:
-        costs = _costs(rates)
+        costs = rates.every
         start = "from " if min(costs) != max(costs) else ""
         return f"{start}{usd(price_of(min(costs), UNIT_PRICES[rates.per]))} / {_PER[rates.per]}"
     if is_free(rates):
@@ -77,7 +77,7 @@ def is_free(rates: Rates | None) -> bool:
     """Whether nothing is paid."""
     if rates is None:
         return False
-    return not any(rates.by_meter.values()) and not any(variant.rate for variant in rates.variants)
+    return not any(rates.every)
 
 
 def blended(rates: Rates | None) -> Fraction | None:
@@ -129,10 +129,6 @@ def _told(when: Mapping[str, str]) -> str:
 
 def _cost(rate: int, units: int) -> str:
     return usd(price_of(rate, units))
-
-
-def _costs(rates: Rates) -> tuple[int, ...]:
-    return (*rates.by_meter.values(), *(variant.rate for variant in rates.variants))
 
 
 def credits_of_a_dollar() -> str:

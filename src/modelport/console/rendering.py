@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from importlib.resources import files
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from modelport.catalogue.facts import Model
+from modelport.catalogue.listing import page_of
 from modelport.console import wording
 from modelport.console.highlight import highlighted
 from modelport.console.prices import credits_of_a_dollar
@@ -30,7 +31,7 @@ class Templates:
             "capability": wording.capability,
             "highlighted": highlighted,
             "query": urlencode,
-            "page": page_of,
+            "page": _page,
         }
         self._environment.filters.update(filters)
         self._given = {"TASKS": wording.TASKS, "credits_of_a_dollar": credits_of_a_dollar()}
@@ -40,9 +41,8 @@ class Templates:
         return self._environment.get_template(name).render({**self._given, **values}).encode()
 
 
-def page_of(model: Model | str) -> str:
-    """Return the path of a model's page."""
-    return f"/models/{quote(model if isinstance(model, str) else model.id)}"
+def _page(model: Model | str) -> str:
+    return page_of(model if isinstance(model, str) else model.id)
 
 
 def static_files() -> dict[str, bytes]:
