@@ -379,9 +379,7 @@ class Money(RuleBasedStateMachine):
 
     @invariant()
     def the_books_balance(self) -> None:
-        now_ms = self.world.clock.now_ms()
-        for limit in self.notes.limits.values():
-            limit.note(now_ms)
+        self.notes.note_limits(self.world.clock.now_ms())
         survey = self.world.survey()
         self.notes.check(survey)
         self.notes.check_purses(survey, self.books)

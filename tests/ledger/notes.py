@@ -51,9 +51,9 @@ class Limit:
     threshold: int
     most: defaultdict[tuple[int, int | None], int] = field(default_factory=lambda: defaultdict(int))
 
-    def note(self, now_ms: int) -> None:
-        """Note what the limit is in the period that is running."""
-        days = period_days(self.budget.period, now_ms)
+    def note(self, at_ms: int) -> None:
+        """Note what the limit is in the period of that moment."""
+        days = period_days(self.budget.period, at_ms)
         self.most[days] = max(self.most[days], self.threshold)
 
 
@@ -86,6 +86,14 @@ class Notes:
     open: list[Open] = field(default_factory=list[Open])
     over: list[Open] = field(default_factory=list[Open])
     """Calls that have ended, of processes that live."""
+
+    def note_limits(self, now_ms: int) -> None:
+        """Note what each limit is, in the period that is running and in those in which open calls began."""
+        for limit in self.limits.values():
+            limit.note(now_ms)
+        for one in self.open:
+            if one.key_id in self.limits:
+                self.limits[one.key_id].note(one.began_ms)
 
     def check(self, survey: Survey) -> None:
         """See that what is written is what was noted."""

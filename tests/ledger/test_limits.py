@@ -121,6 +121,44 @@ async def test_a_call_that_began_before_midnight_counts_in_its_own_period(world:
     assert world.problems() == []
 
 
+async def test_a_call_that_ends_after_midnight_is_bounded_by_its_own_period_whatever_the_next_one_spent(
+    world: World,
+) -> None:
+    account_id = world.account(1000)
+    key = world.key(account_id, 25, "day")
+    async with Book(await world.process("a"), world.clock, renew_s=3600) as book:
+        began = just_before_midnight(world)
+        late = await book.hold(account_id, key, TEN, TEN)
+        world.clock.pass_s(3)
+        early = await book.hold(account_id, key, Credits(20), Credits(20))
+        await early.settle(call(account_id, 20, 1, created_at_ms=world.clock.now_ms(), key_id=key.key_id))
+        paid = await late.settle(call(account_id, 100, 2, created_at_ms=began, key_id=key.key_id))
+        assert paid == Receipt(Credits(25), Credits(75), "short")
+    assert world.problems() == []
+
+
+async def test_a_limit_that_is_raised_after_midnight_binds_a_call_that_began_before_and_the_new_day_too(
+    world: World,
+) -> None:
+    account_id = world.account(1000)
+    key = world.key(account_id, 10, "day")
+    async with Book(await world.process("a"), world.clock, renew_s=3600) as book:
+        began = just_before_midnight(world)
+        late = await book.hold(account_id, key, TEN, TEN)
+        world.clock.pass_s(3)
+        world.limit(key, 30)
+        paid = await late.settle(call(account_id, 100, 1, created_at_ms=began, key_id=key.key_id))
+        assert paid == Receipt(Credits(30), Credits(70), "short")
+        (await book.hold(account_id, key, Credits(30), Credits(30))).release()
+    assert world.problems() == []
+
+
+def just_before_midnight(world: World) -> int:
+    now_ms = world.clock.now_ms()
+    world.clock.at_ms = now_ms - now_ms % DAY_MS + DAY_MS - 2000
+    return world.clock.at_ms
+
+
 async def test_a_raised_limit_serves_those_who_wait(world: World) -> None:
     account_id = world.account(1000)
     key = world.key(account_id, 10)

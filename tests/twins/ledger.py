@@ -54,9 +54,13 @@ class Vault:
         came = sum(amount for _, _, target, amount in self.entries if target == account_id)
         return came - sum(amount for _, source, _, amount in self.entries if source == account_id)
 
-    def spent(self, key_id: int, since_day: int) -> int:
-        """Sum what a key was charged."""
-        return sum(amount for (key, day), amount in self.key_spend.items() if key == key_id and day >= since_day)
+    def spent(self, limit: Fund) -> int:
+        """Sum what a key was charged in a period."""
+        return sum(
+            amount
+            for (key_id, day), amount in self.key_spend.items()
+            if key_id == limit.key_id and limit.since_day <= day < limit.until_day
+        )
 
     def lent(self, fund: Fund, but_for: str = "") -> int:
         """Sum the living slices of a fund."""
@@ -70,7 +74,7 @@ class Vault:
         """Say what is lent to nobody."""
         if fund.key_id is None:
             return self.balance(fund.account_id) - self.lent(fund)
-        return self.thresholds[fund.key_id] - self.spent(fund.key_id, fund.since_day) - self.lent(fund)
+        return self.thresholds[fund.key_id] - self.spent(fund) - self.lent(fund)
 
     def take_back(self, account_id: int, amount: int) -> None:
         """Return money to the world; what the account lacks is advanced by the house and owed."""

@@ -13,7 +13,7 @@ from modelport.ledger.hold import Hold
 from modelport.ledger.problems import FreeAllowanceUsedUp, InsufficientFunds, StoreUnavailable
 from modelport.ledger.purse import Purse
 from modelport.ledger.records import CallRecord, Receipt
-from modelport.ledger.store import Fund, LedgerStore, Renewal, Slice
+from modelport.ledger.store import NEVER, Fund, LedgerStore, Renewal, Slice
 
 logger = logging.getLogger(__name__)
 
@@ -223,12 +223,12 @@ class Book:
             if period == budget.period and begins_ms <= now_ms < ends_ms:
                 return purse
         since_day, until_day = period_days(budget.period, now_ms)
-        opened = self._purse(Fund(account_id, budget.key_id, since_day))
+        until_day = NEVER if until_day is None else until_day
+        opened = self._purse(Fund(account_id, budget.key_id, since_day, until_day))
         if purse is not None:
             self._over.append(purse)
         self.limits[budget.key_id] = opened
-        ends_ms = _NEVER_MS if until_day is None else until_day * _DAY_MS
-        self._periods[budget.key_id] = (budget.period, since_day * _DAY_MS, ends_ms)
+        self._periods[budget.key_id] = (budget.period, since_day * _DAY_MS, until_day * _DAY_MS)
         return opened
 
     def spawn(self, work: Coroutine[object, object, T]) -> asyncio.Task[T]:
@@ -242,6 +242,3 @@ class Book:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("%s: %s", type(error).__name__, error)
-
-
-_NEVER_MS = 1 << 62

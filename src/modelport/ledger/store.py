@@ -10,6 +10,9 @@ from modelport.core.credits import NO_CREDITS, Credits
 from modelport.ledger.problems import StoreUnavailable
 from modelport.ledger.records import CallRecord, EntryKind, Receipt
 
+NEVER = 1 << 30
+"""A day, as those since 1970 are counted, that does not come."""
+
 
 class Fund(Struct, frozen=True):
     """What slices are cut from: an account's free money, or what a limited key may still spend in a period."""
@@ -19,6 +22,8 @@ class Fund(Struct, frozen=True):
     """The limited key; None for the account's own money."""
     since_day: int = 0
     """The UTC day (since 1970) on which the key's period began."""
+    until_day: int = NEVER
+    """The UTC day on which the key's next period begins."""
 
 
 class Slice(Struct, frozen=True):

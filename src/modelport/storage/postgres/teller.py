@@ -71,7 +71,7 @@ _SETTLED = (
 _BALANCE = "SELECT credits, owed FROM balances WHERE account_id = %s FOR UPDATE"
 _THRESHOLD = (
     "SELECT COALESCE(limit_credits, %s) - (SELECT COALESCE(SUM(credits), 0) FROM key_spend "
-    "WHERE key_id = %s AND day >= %s)::bigint, 0 FROM keys WHERE id = %s"
+    "WHERE key_id = %s AND day >= %s AND day < %s)::bigint, 0 FROM keys WHERE id = %s"
 )
 
 
@@ -252,7 +252,7 @@ class FundRows:
                 total = ask(_BALANCE, (fund.account_id,))
             else:
                 ask(_LOCK_KEYS, ([fund.key_id],))
-                total = ask(_THRESHOLD, (_NO_LIMIT, fund.key_id, fund.since_day, fund.key_id))
+                total = ask(_THRESHOLD, (_NO_LIMIT, fund.key_id, fund.since_day, fund.until_day, fund.key_id))
             slices = ask(self._statements.of_fund, _place(fund))
         found = total.fetchone()
         credits_, self.owed = found if found is not None else (0 if fund.key_id is None else _NO_LIMIT, 0)

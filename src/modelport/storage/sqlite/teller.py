@@ -48,7 +48,7 @@ _ADD_TO_ROLLUP = (
 _SETTLED = "SELECT charged_credits, house_credits, billing_status FROM requests WHERE inference_id = ?"
 _BALANCE = "SELECT credits, owed FROM balances WHERE account_id = ?"
 _THRESHOLD = "SELECT limit_credits FROM keys WHERE id = ?"
-_SPENT = "SELECT COALESCE(SUM(credits), 0) FROM key_spend WHERE key_id = ? AND day >= ?"
+_SPENT = "SELECT COALESCE(SUM(credits), 0) FROM key_spend WHERE key_id = ? AND day >= ? AND day < ?"
 _NO_LIMIT = 1 << 60
 """What a key may spend whose limit was taken away while a call of it was under way."""
 
@@ -210,7 +210,7 @@ class _Fund:
         else:
             found = cursor.execute(_THRESHOLD, (fund.key_id,)).fetchone()
             threshold = _NO_LIMIT if found is None or found[0] is None else found[0]
-            total = threshold - cursor.execute(_SPENT, _place(fund)).fetchone()[0]
+            total = threshold - cursor.execute(_SPENT, (fund.key_id, fund.since_day, fund.until_day)).fetchone()[0]
         self.rows = cast(list[_SliceRow], cursor.execute(self._statements.of_fund, _place(fund)).fetchall())
         self.living = [row for row in self.rows if row[4] > now]
         self.free: int = total - sum(row[3] for row in self.living)
