@@ -21,6 +21,7 @@ from modelport.api.table import all_routes
 from modelport.api.v1.about import AboutRoutes
 from modelport.api.v1.billing import BillingRoutes, no_top_up
 from modelport.api.v1.calls import CallRoutes
+from modelport.api.v1.documents import DocumentRoutes
 from modelport.api.v1.exports import ExportRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
@@ -226,6 +227,7 @@ class Site:
                 Console(lambda: ROUTER, self.clock), AboutRoutes(self.links), models, self.links, run_at_once
             ),
             plans=PlanRoutes(lambda: Router(CATALOGUE, frozenset()), self.clock, run_at_once, dict),
+            documents=DocumentRoutes(lambda: CATALOGUE, self.links),
             keys=KeyRoutes(self.keys, self.issuer, self.ring, self.clock, run_at_once, lambda: CATALOGUE),
             billing=BillingRoutes(
                 self.balances,

@@ -24,7 +24,6 @@ NOT_BUILT = [
     ("POST", "/v1/moderations"),
     ("POST", "/v1/files"),
     ("GET", "/models/metrics"),
-    ("GET", "/docs-json"),
 ]
 
 

@@ -33,6 +33,8 @@ ACCESS: dict[str, Access] = {
     "pages": Access("anyone"),
     "route.show": Access("management"),
     "route.explain": Access("management"),
+    "docs.model": Access("anyone"),
+    "openapi": Access("anyone"),
     "chat": Access("regular", "model:chat"),
     "messages": Access("regular", "model:chat"),
     "messages.count": Access("regular", "model:chat"),

@@ -133,7 +133,6 @@ NOT_BUILT: Mapping[str, str] = {
 }
 """First segments of documented inference routes that this version does not have, and what to use instead."""
 NOT_BUILT_EXACT: Mapping[str, str] = {
-    "/docs-json": "use GET /v1/models",
     "/models/metrics": "use GET /v1/models",
     "/v1/models/metrics": "use GET /v1/models",
     "/api/v1/models/metrics": "use GET /v1/models",

@@ -3,6 +3,7 @@
 from modelport.api.routes import Route, inference
 from modelport.api.v1.billing import BillingRoutes
 from modelport.api.v1.calls import CallRoutes
+from modelport.api.v1.documents import DocumentRoutes
 from modelport.api.v1.exports import ExportRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
@@ -23,6 +24,7 @@ def all_routes(
     responses: ResponseRoutes,
     models: ModelRoutes,
     plans: PlanRoutes,
+    documents: DocumentRoutes,
     keys: KeyRoutes,
     billing: BillingRoutes,
     reports: ReportRoutes,
@@ -34,7 +36,7 @@ def all_routes(
 ) -> tuple[Route, ...]:
     """List every path with its methods; the names are lines of `access.ACCESS`. Without `payments` nobody can pay."""
     optional = () if metrics is None else (Route(("/metrics",), {"GET": ("metrics", metrics.show)}),)
-    return (
+    documents.routes = table = (
         *(_payment_routes(payments) if payments is not None else ()),
         *_page_routes(pages),
         Route(inference("/chat/completions"), {"POST": ("chat", calls.chat)}),
@@ -50,7 +52,7 @@ def all_routes(
         Route(inference("/embeddings"), {"POST": ("embeddings", calls.embeddings)}),
         Route(inference("/openai/deployments/"), {"POST": ("deployment", calls.deployment)}, has_tail=True),
         *media_routes(media),
-        *_model_routes(models),
+        *_model_routes(models, documents),
         Route(("/v1/route",), {"GET": ("route.show", plans.show), "POST": ("route.explain", plans.explain)}),
         Route(("/v1/keys",), {"POST": ("keys.create", keys.create), "GET": ("keys.list", keys.index)}),
         Route(
@@ -73,9 +75,10 @@ def all_routes(
         Route(("/readyz",), {"GET": ("readiness", health.ready)}),
         *optional,
     )
+    return table
 
 
-def _model_routes(models: ModelRoutes) -> tuple[Route, ...]:
+def _model_routes(models: ModelRoutes, documents: DocumentRoutes) -> tuple[Route, ...]:
     """List the paths of lists and of single models."""
     return (
         Route(("/v1/models", "/api/v1/models", "/v2/models"), {"GET": ("models.list", models.index)}),
@@ -85,6 +88,8 @@ def _model_routes(models: ModelRoutes) -> tuple[Route, ...]:
             has_tail=True,
         ),
         Route(("/model/",), {"GET": ("models.show", models.show)}, has_tail=True),
+        Route(("/docs-json",), {"GET": ("docs.model", documents.of_model)}),
+        Route(("/openapi.json",), {"GET": ("openapi", documents.whole)}),
     )
 
 

@@ -23,6 +23,7 @@ from modelport.api.table import all_routes
 from modelport.api.v1.about import AboutRoutes
 from modelport.api.v1.billing import BillingRoutes, no_top_up
 from modelport.api.v1.calls import CallRoutes
+from modelport.api.v1.documents import DocumentRoutes
 from modelport.api.v1.exports import ExportRoutes
 from modelport.api.v1.health import HealthRoutes
 from modelport.api.v1.keys import KeyRoutes
@@ -172,6 +173,7 @@ def _app(
         models=models,
         pages=PageRoutes(Console(in_force.current, clock), AboutRoutes(links), models, links, asyncio.to_thread),
         plans=PlanRoutes(in_force.current, clock, asyncio.to_thread, lambda: obstacles_of(settings)),
+        documents=DocumentRoutes(lambda: in_force.catalogue, links),
         keys=KeyRoutes(desk.keys, desk.issuer, ring, clock, asyncio.to_thread, lambda: in_force.catalogue),
         billing=BillingRoutes(
             store, desk.accounts, clock, asyncio.to_thread, paying.auto_top_up if paying else no_top_up

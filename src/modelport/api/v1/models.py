@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
+from modelport.api.etags import tagged
 from modelport.api.links import Links
 from modelport.api.problems import MalformedRequest
 from modelport.api.request import Answer, Request
@@ -38,7 +39,7 @@ class ModelRoutes:
         query = list_query(request)
         if query.asks_for_list or b"x-stainless-lang" in request.headers:
             return self._list(request, query, (_VARY,))
-        return _tagged(request, self._rendered("array", request, query, lambda shelf: render_seed(shelf)), (_VARY,))
+        return tagged(request, self._rendered("array", request, query, lambda shelf: render_seed(shelf)), (_VARY,))
 
     async def index(self, request: Request) -> Answer:
         """Answer `/v1/models`: the list."""
@@ -53,13 +54,13 @@ class ModelRoutes:
         return self._one(request, is_bare=True)
 
     def _list(self, request: Request, query: ListQuery, vary: tuple[tuple[bytes, bytes], ...]) -> Answer:
-        return _tagged(request, self._rendered("list", request, query, lambda shelf: render_list(shelf, query)), vary)
+        return tagged(request, self._rendered("list", request, query, lambda shelf: render_list(shelf, query)), vary)
 
     def _one(self, request: Request, *, is_bare: bool) -> Answer:
         shelf = self._shelf(self.catalogue(), request)
         rendered = render_model(shelf, request.tail, list_query(request), is_bare=is_bare)
         on = shelf.catalogue.find(request.tail).retires_on
-        return _tagged(request, rendered, () if on is None else retiring(on))
+        return tagged(request, rendered, () if on is None else retiring(on))
 
     def _shelf(self, catalogue: Catalogue, request: Request) -> Shelf:
         return Shelf(catalogue, self.shown_rates, self.links.root(request.scope, request.headers))
@@ -88,17 +89,3 @@ def list_query(request: Request) -> ListQuery:
     except ValueError:
         raise MalformedRequest(f"the query has more than {_QUERY_FIELDS_MAX} parameters: send fewer") from None
     return ListQuery.parse(pairs)
-
-
-def _tagged(request: Request, rendered: Rendered, more: tuple[tuple[bytes, bytes], ...]) -> Answer:
-    etag = rendered.etag.encode()
-    headers = ((b"etag", etag), (b"cache-control", b"no-cache"), *more)
-    asked = request.headers.get(b"if-none-match")
-    if asked is not None and _matches(asked, etag):
-        return Answer(304, b"", headers)
-    return Answer(200, rendered.body, ((b"content-type", b"application/json"), *headers))
-
-
-def _matches(asked: bytes, etag: bytes) -> bool:
-    tags = [tag.strip().removeprefix(b"W/") for tag in asked.split(b",")]
-    return etag in tags or b"*" in tags
