@@ -8,7 +8,7 @@ import jsonschema_rs
 import msgspec
 import pytest
 
-from modelport.api.openapi.facts import FACTS
+from modelport.api.openapi.more_facts import ALL_FACTS
 from modelport.api.openapi.of_model import endpoint_of, model_document
 from modelport.api.openapi.schemas import schema_of
 from modelport.api.openapi.whole import whole_document
@@ -248,7 +248,7 @@ def test_the_whole_document_has_every_route_and_no_other() -> None:
 
 def test_every_fact_is_of_an_operation_that_has_a_route() -> None:
     named = {name for route in Site().app().routes for name, _ in route.methods.values()}
-    assert set(FACTS) == named
+    assert set(ALL_FACTS) == named
 
 
 async def test_the_whole_document_over_http() -> None:

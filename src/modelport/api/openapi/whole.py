@@ -1,10 +1,12 @@
 """Describes the whole API from the table of routes, which decides what there is."""
 
+import re
 from collections.abc import Sequence
 
 from modelport import __version__
 from modelport.api.access import ACCESS
-from modelport.api.openapi.facts import FACTS, SCHEMAS, Facts
+from modelport.api.openapi.facts import SCHEMAS, Facts
+from modelport.api.openapi.more_facts import ALL_FACTS
 from modelport.api.openapi.parts import CALL_HEADERS, VERSION, call_refusals, components, refusals, security_of
 from modelport.api.openapi.schemas import Json
 from modelport.api.routes import Route
@@ -13,6 +15,7 @@ _ABOUT = (
     "One key for every model. Paths of calls also answer under /api/v1 and /v2 and without a prefix; `x-also-at` names "
     "those of each. What one model takes is in the document of /docs-json?model=ID."
 )
+_NO_WORD = re.compile(r"\W+")
 _ETAG: Json = {"ETag": {"schema": {"type": "string"}, "description": "Send it back in If-None-Match."}}
 _TAGGED = frozenset({"openapi", "docs.model", "models.list", "models.array", "models.show", "models.retrieve"})
 
@@ -20,14 +23,14 @@ _TAGGED = frozenset({"openapi", "docs.model", "models.list", "models.array", "mo
 def whole_document(routes: Sequence[Route], root: str) -> Json:
     """Describe every route, with `root` as the address of the server."""
     paths: dict[str, Json] = {}
+    names = [name for route in routes for name, _ in route.methods.values()]
     for route in routes:
         written = [_path(route, path) for path in route.paths]
         item = paths.setdefault(written[0], {})
         for method, (name, _) in route.methods.items():
-            item[method.lower()] = _operation(name)
+            item[method.lower()] = _operation(name, route, is_one=names.count(name) == 1)
         if len(written) > 1:
             item["x-also-at"] = written[1:]
-    has_metrics = any(name == "metrics" for route in routes for name, _ in route.methods.values())
     return {
         "openapi": VERSION,
         "info": {
@@ -37,9 +40,9 @@ def whole_document(routes: Sequence[Route], root: str) -> Json:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": root}],
-        "tags": [{"name": tag} for tag in dict.fromkeys(facts.tag for facts in FACTS.values())],
+        "tags": [{"name": tag} for tag in dict.fromkeys(facts.tag for facts in ALL_FACTS.values())],
         "paths": paths,
-        "components": components(SCHEMAS, has_metrics=has_metrics),
+        "components": components(SCHEMAS, has_metrics="metrics" in names),
     }
 
 
@@ -47,12 +50,16 @@ def _path(route: Route, path: str) -> str:
     """Write a path with what follows its fixed part."""
     if not route.has_tail:
         return path
-    facts = next(FACTS[name] for name, _ in route.methods.values())
-    return f"{path}{{{facts.tail}}}{facts.behind}"
+    return f"{path}{{{_first(route).tail}}}{_first(route).behind}"
 
 
-def _operation(name: str) -> Json:
-    facts, access = FACTS[name], ACCESS[name]
+def _first(route: Route) -> Facts:
+    """Return what is known of a route's first method, by which its path is written."""
+    return next(ALL_FACTS[name] for name, _ in route.methods.values())
+
+
+def _operation(name: str, route: Route, *, is_one: bool) -> Json:
+    facts, access = ALL_FACTS[name], ACCESS[name]
     answer: Json = {"description": "The answer.", "content": facts.answers}
     answered: Json = {"200": answer}
     if facts.is_call:
@@ -61,7 +68,7 @@ def _operation(name: str) -> Json:
         answer["headers"] = _ETAG
         answered["304"] = {"description": "Nothing has changed since."}
     operation: Json = {
-        "operationId": name.replace(".", "_"),
+        "operationId": name.replace(".", "_") if is_one else _NO_WORD.sub("_", f"{name}{route.paths[0]}").strip("_"),
         "summary": facts.summary,
         "tags": [facts.tag],
         "security": security_of(access),
@@ -69,7 +76,7 @@ def _operation(name: str) -> Json:
     }
     if access.scope is not None:
         operation["description"] = f"A key that has scopes needs '{access.scope}'."
-    if takes := [*_tail(facts), *facts.takes]:
+    if takes := [*(_tail(_first(route)) if route.has_tail else ()), *facts.takes]:
         operation["parameters"] = takes
     if facts.body is not None:
         operation["requestBody"] = {"required": True, "content": facts.body}

@@ -1,0 +1,49 @@
+"""The same of media, plans and pages."""
+
+from collections.abc import Mapping
+
+from modelport.api.openapi.facts import FACTS, Facts, query
+from modelport.api.openapi.parts import CLIENT_REQUEST_ID, json_body
+from modelport.api.openapi.schemas import Json
+
+_TEXT: Json = {"type": "string"}
+_HTML: Json = {"text/html": {"schema": _TEXT}}
+_PLAIN = json_body({"type": "object"})
+_ASKED = json_body(
+    {
+        "type": "object",
+        "properties": {"model": {"type": "string", "description": "The model; /docs-json has all that one takes."}},
+        "required": ["model"],
+    }
+)
+
+
+def _media(summary: str, tail: str = "") -> Facts:
+    return Facts("Media", summary, _PLAIN, (CLIENT_REQUEST_ID,), _ASKED, tail, is_call=True, more=(501,))
+
+
+ALL_FACTS: Mapping[str, Facts] = {
+    **FACTS,
+    "images": _media("Make pictures"),
+    "images.links": _media("Make pictures and get their addresses"),
+    "images.edits": _media("Change a picture"),
+    "video": _media("Begin to make a video", "maker"),
+    "music": _media("Begin to make music"),
+    "speech": _media("Say a text"),
+    "transcription": _media("Write down what is said"),
+    "ocr": _media("Read a document"),
+    "jobs.show": Facts("Media", "How far something is that was begun", _PLAIN, tail="id", more=(501,)),
+    "route.show": Facts(
+        "Models",
+        "Who would serve a model",
+        _PLAIN,
+        (query("model", _TEXT, "The id or an alias.", required=True), query("provider", _TEXT, "Only this seller.")),
+        more=(400, 404),
+    ),
+    "route.explain": Facts("Models", "How a call would go", _PLAIN, body=_ASKED, more=(400, 404)),
+    "models.page": Facts(
+        "Pages", "The page of a model, or the model for programs", _HTML | _PLAIN, tail="id", more=(404,)
+    ),
+    "pages": Facts("Pages", "A page, or what belongs to one", _HTML, tail="name", more=(404,)),
+}
+"""By name, as in `access.ACCESS`."""
