@@ -33,6 +33,7 @@ from modelport.api.v1.payments import PaymentRoutes, Payments
 from modelport.api.v1.plans import PlanRoutes
 from modelport.api.v1.reports import Admit, ReportRoutes, admit_all
 from modelport.api.v1.responses import ResponseRoutes
+from modelport.api.v1.speeds import SpeedRoutes
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.compile import Facts
 from modelport.catalogue.facts import Model, Provider, Retired
@@ -47,6 +48,7 @@ from modelport.keys.ring import KeyRing
 from modelport.keys.store import NO_TERMS, KeyTerms
 from modelport.ledger.exports import Exports
 from modelport.reports.store import ReportStore
+from modelport.reports.traffic import Traffic
 from modelport.reports.transactions import Cursors
 from modelport.routing.router import Router
 from modelport.serving.exchange import CallRequest
@@ -58,6 +60,7 @@ from tests.twins.exports import TwinExports
 from tests.twins.payments import TwinPayments
 from tests.twins.reports import TwinReports
 from tests.twins.responses import TwinResponses
+from tests.twins.traffic import TwinTraffic
 
 ACCOUNT = 7
 NOW_MS = 1_777_716_000_123
@@ -164,6 +167,8 @@ class Site:
     bodies: Bodies = field(default_factory=Bodies)
     kept: TwinResponses = field(default_factory=TwinResponses)
     exports: Exports = field(default_factory=TwinExports)
+    traffic: Traffic = field(default_factory=Traffic)
+    published: TwinTraffic = field(default_factory=TwinTraffic)
     counters: Counters = field(default_factory=Counters)
     metrics_token: str | None = "a token"
     reports: ReportStore | None = None
@@ -227,6 +232,7 @@ class Site:
                 Console(lambda: ROUTER, self.clock), AboutRoutes(self.links), models, self.links, run_at_once
             ),
             plans=PlanRoutes(lambda: Router(CATALOGUE, frozenset()), self.clock, run_at_once, dict),
+            speeds=SpeedRoutes(lambda: CATALOGUE, self.traffic, self.published, self.clock, run_at_once),
             documents=DocumentRoutes(lambda: CATALOGUE, self.links),
             keys=KeyRoutes(self.keys, self.issuer, self.ring, self.clock, run_at_once, lambda: CATALOGUE),
             billing=BillingRoutes(

@@ -23,7 +23,6 @@ NOT_BUILT = [
     ("GET", "/stt/s1"),
     ("POST", "/v1/moderations"),
     ("POST", "/v1/files"),
-    ("GET", "/models/metrics"),
 ]
 
 

@@ -7,6 +7,7 @@ from modelport.core.credits import Credits
 from modelport.ledger.book import Book
 from modelport.ledger.counted import CountedLedger
 from modelport.ledger.problems import AlreadySettled
+from modelport.ledger.records import CallRecord
 from tests.twins.worlds import World, call
 
 
@@ -34,3 +35,13 @@ async def test_calls_are_counted_by_status_and_by_who_paid(world: World) -> None
     assert 'modelport_settlements_short_total{process="1"} 1\n' in text
     assert 'modelport_settlements_on_house_total{process="1"} 1\n' in text
     assert world.problems() == []
+
+
+async def test_rows_are_shown_once_they_are_committed_and_only_then(world: World) -> None:
+    seen: list[CallRecord] = []
+    account_id = world.account(1000)
+    async with Book(CountedLedger(await world.process("a"), Counters(), seen.append)) as book:
+        await book.record(call(account_id, 0, 0))
+        with pytest.raises(AlreadySettled):
+            await book.record(call(account_id, 0, 0))
+    assert seen == [call(account_id, 0, 0)]

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from modelport.storage.migrate import HEAD
 
+OLDEST = "0003"
+"""The oldest whose code works on the schema of today: no revision since has let go of it."""
 EXPANDED = f"{int(HEAD) + 1:04}"
 """Adds a column and a table, and goes on serving the code of today."""
 CONTRACTED = f"{int(HEAD) + 2:04}"

@@ -27,6 +27,7 @@ from modelport.ledger.payments import CardSaved, Disputed, NotPaid, Paid, Paymen
 from modelport.ledger.records import Attempt, CallRecord, Receipt
 from modelport.ledger.store import Fund, LedgerStore, Settlement
 from modelport.pricing.charge import charge
+from modelport.reports.traffic import Traffic
 from modelport.serving.remembered import Remembered
 from modelport.storage.accounts import Accounts
 from modelport.storage.by_hand import adjust, expire, grant
@@ -41,6 +42,7 @@ from modelport.storage.payments import StoredPayments
 from modelport.storage.promos import give_free_hour
 from modelport.storage.responses import StoredResponses
 from modelport.storage.sweeping import sweep_logs
+from modelport.storage.traffic import StoredTraffic
 from modelport.storage.writer import Writer
 from tests.storage.populations import Population, rows_of, save, schema_of
 from tests.twins.clock import StoppedClock
@@ -291,6 +293,10 @@ def go(town: Town) -> None:
     catalogues.apply([Source("applied", "catalogue.toml", b'markup = "1.2"')], "ann@office", "für alle")
     catalogues.apply([], "bob@office")
     take_duty(town.database, "promos", "0123456789abcdef", 30)
+    traffic = Traffic()
+    for streaming in (True, False):
+        traffic.record(town.record("plain", {"input": 300, "output": 40}, is_streaming=streaming))
+    StoredTraffic(town.database).publish(traffic.take())
 
 
 async def live(town: Town) -> None:

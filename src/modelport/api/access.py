@@ -33,6 +33,7 @@ ACCESS: dict[str, Access] = {
     "pages": Access("anyone"),
     "route.show": Access("management"),
     "route.explain": Access("management"),
+    "models.metrics": Access("anyone"),
     "docs.model": Access("anyone"),
     "openapi": Access("anyone"),
     "chat": Access("regular", "model:chat"),

@@ -81,7 +81,6 @@ class Router:
         methods = self._exact.get(path)
         if methods is not None:
             return methods, ""
-        check_service_built(path)
         for fixed, found in self._tails.items():
             if path.startswith(fixed):
                 return found, path[len(fixed) :]
@@ -132,25 +131,11 @@ NOT_BUILT: Mapping[str, str] = {
     "files": f"{_CHAT} with the file's content in a message",
 }
 """First segments of documented inference routes that this version does not have, and what to use instead."""
-NOT_BUILT_EXACT: Mapping[str, str] = {
-    "/models/metrics": "use GET /v1/models",
-    "/v1/models/metrics": "use GET /v1/models",
-    "/api/v1/models/metrics": "use GET /v1/models",
-}
-"""Documented service routes that this version does not have, and what to use instead."""
-
-
-def check_service_built(path: str) -> None:
-    """Raise `NotBuilt` for a service route that is documented but that this version does not have."""
-    _check(path, NOT_BUILT_EXACT.get(path))
 
 
 def check_built(path: str) -> None:
     """Raise `NotBuilt` for an inference route that is documented but that this version does not have."""
     rest = next(path[len(prefix) :] for prefix in PREFIXES if path.startswith(f"{prefix}/"))
-    _check(path, NOT_BUILT.get(rest[1:].partition("/")[0]))
-
-
-def _check(path: str, instead: str | None) -> None:
+    instead = NOT_BUILT.get(rest[1:].partition("/")[0])
     if instead is not None:
         raise NotBuilt(f"{path[:200]} is documented but not part of this version: {instead}")

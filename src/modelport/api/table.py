@@ -15,6 +15,7 @@ from modelport.api.v1.payments import PaymentRoutes
 from modelport.api.v1.plans import PlanRoutes
 from modelport.api.v1.reports import ReportRoutes
 from modelport.api.v1.responses import ResponseRoutes
+from modelport.api.v1.speeds import SpeedRoutes
 
 
 def all_routes(
@@ -25,6 +26,7 @@ def all_routes(
     models: ModelRoutes,
     plans: PlanRoutes,
     documents: DocumentRoutes,
+    speeds: SpeedRoutes,
     keys: KeyRoutes,
     billing: BillingRoutes,
     reports: ReportRoutes,
@@ -52,7 +54,7 @@ def all_routes(
         Route(inference("/embeddings"), {"POST": ("embeddings", calls.embeddings)}),
         Route(inference("/openai/deployments/"), {"POST": ("deployment", calls.deployment)}, has_tail=True),
         *media_routes(media),
-        *_model_routes(models, documents),
+        *_model_routes(models, speeds, documents),
         Route(("/v1/route",), {"GET": ("route.show", plans.show), "POST": ("route.explain", plans.explain)}),
         Route(("/v1/keys",), {"POST": ("keys.create", keys.create), "GET": ("keys.list", keys.index)}),
         Route(
@@ -78,10 +80,11 @@ def all_routes(
     return table
 
 
-def _model_routes(models: ModelRoutes, documents: DocumentRoutes) -> tuple[Route, ...]:
-    """List the paths of lists and of single models."""
+def _model_routes(models: ModelRoutes, speeds: SpeedRoutes, documents: DocumentRoutes) -> tuple[Route, ...]:
+    """List the paths of what is told of models; what has a name comes before any id."""
     return (
         Route(("/v1/models", "/api/v1/models", "/v2/models"), {"GET": ("models.list", models.index)}),
+        Route(inference("/models/metrics"), {"GET": ("models.metrics", speeds.show)}),
         Route(
             ("/v1/models/", "/api/v1/models/", "/v2/models/"),
             {"GET": ("models.retrieve", models.retrieve)},

@@ -17,6 +17,7 @@ from modelport.ledger.book import Book
 from modelport.ledger.problems import StoreAway
 from modelport.ledger.records import WORLD_ACCOUNT
 from modelport.ledger.store import LedgerStore
+from modelport.reports.traffic import PERIOD_S, Series, Traffic, TrafficStore
 from modelport.serving.keeping import Keeping
 from modelport.storage.changes import Change, Changes
 from modelport.storage.database import Database
@@ -187,6 +188,30 @@ def tidying(database: Database, owner: str) -> Coroutine[object, object, None]:
             await asyncio.sleep(_BETWEEN_BATCHES_S)
 
     return duty(database, "tidying", owner, _TIDY_S, tidy)
+
+
+async def publish(traffic: Traffic, store: TrafficStore, every_s: float = PERIOD_S) -> None:
+    """Tell the other processes what this one has measured, every few seconds and once more on the way out."""
+    try:
+        while True:
+            await asyncio.sleep(every_s)
+            if measured := traffic.take():
+                try:
+                    await to_its_end(_publish, store, measured)
+                finally:  # also when cancelled meanwhile: it was told to its end
+                    traffic.let_go()
+    finally:
+        if measured := traffic.take():
+            _publish(store, measured)
+            traffic.let_go()
+
+
+def _publish(store: TrafficStore, measured: list[Series]) -> None:
+    """Publish it; what cannot be is lost, since it would count as new when it is old."""
+    try:
+        store.publish(measured)
+    except Problem as problem:
+        _log.error("what was measured could not be published: %s", problem.message)
 
 
 async def to_its_end(work: Callable[..., T], *arguments: object) -> T:

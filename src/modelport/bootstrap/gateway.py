@@ -35,12 +35,14 @@ from modelport.api.v1.payments import PaymentRoutes
 from modelport.api.v1.plans import PlanRoutes
 from modelport.api.v1.reports import ReportRoutes
 from modelport.api.v1.responses import ResponseRoutes
-from modelport.bootstrap.background import Follower, Readiness, background, sweep, sweep_rows, tidying, watch
+from modelport.api.v1.speeds import SpeedRoutes
+from modelport.bootstrap.background import Follower, Readiness, background, publish, sweep, sweep_rows, tidying, watch
 from modelport.bootstrap.catalogue import CatalogueInForce, load_catalogue, router_for
 from modelport.bootstrap.limits import limiter_of
 from modelport.bootstrap.office import Office, held_office, office
 from modelport.bootstrap.parts import engines_of, is_loopback, networks, obstacles_of, proxies, secrets_of
 from modelport.bootstrap.payments import money_duties, payments
+from modelport.catalogue.catalogue import Catalogue
 from modelport.checkout.desk import PaymentDesk
 from modelport.console.site import Console
 from modelport.core.clock import Clock, SystemClock
@@ -51,6 +53,7 @@ from modelport.engines.supervisor import Engines
 from modelport.keys.ring import KeyRing
 from modelport.ledger.book import Book
 from modelport.ledger.counted import CountedLedger
+from modelport.reports.traffic import Traffic
 from modelport.serving.calls import ServeCalls
 from modelport.serving.counting import CountTokens
 from modelport.serving.estimate import Estimator
@@ -65,6 +68,7 @@ from modelport.storage.exports import StoredExports
 from modelport.storage.ledger import Ledger
 from modelport.storage.reports import Reports
 from modelport.storage.responses import StoredResponses
+from modelport.storage.traffic import StoredTraffic
 from modelport.storage.writer import Writer
 from modelport.upstream.dial import Tls
 from modelport.upstream.providers import EngineSockets, Providers
@@ -94,18 +98,18 @@ async def gateway(settings: Settings, member: Membership | None = None) -> Async
         else:
             desk = stack.enter_context(office(settings))
         in_force = _in_force(settings, AppliedCatalogues(desk.database))
-        clock, counters = SystemClock(), Counters()
+        clock, counters, traffic = SystemClock(), Counters(), Traffic()
         writer = await stack.enter_async_context(Writer(desk.database, retry_s=settings.storage.retry_s))
         owner = secrets.token_hex(8) if member is None else member.owner
         free_per_hour = from_usd(Decimal(settings.money.free_usd_per_hour))
         store = Ledger(desk.database, writer, owner, free_per_hour=free_per_hour)
-        book = await stack.enter_async_context(Book(CountedLedger(store, counters), clock, settings.money.hold_wait_s))
+        measured = StoredTraffic(desk.database)
+        await stack.enter_async_context(background(publish(traffic, measured)))
+        counted = CountedLedger(store, counters, traffic.record)
+        book = await stack.enter_async_context(Book(counted, clock, settings.money.hold_wait_s))
         limiter = await stack.enter_async_context(limiter_of(settings, clock, counters))
         engines = await stack.enter_async_context(engines_of(settings)) if member is None else member.engines
-        providers = Providers(
-            secrets_of(in_force.catalogue), engines=engines, proxies=proxies(settings), tls=Tls(settings.egress.ca_file)
-        )
-        await stack.enter_async_context(providers)
+        providers = await stack.enter_async_context(_providers(settings, in_force.catalogue, engines))
         changes = open_changes(desk.database)
         stack.callback(changes.close)
         ring = KeyRing(desk.keys, desk.issuer.hasher, refresh=lambda: follower.poll(), clock=clock)
@@ -138,7 +142,13 @@ async def gateway(settings: Settings, member: Membership | None = None) -> Async
             drain_s=settings.money.drain_s,
         )
         number = None if member is None else member.number
-        yield _app(settings, desk, ring, store, in_force, calls, keeping, paying, clock, counters, number)
+        speeds = SpeedRoutes(lambda: in_force.catalogue, traffic, measured, clock, asyncio.to_thread)
+        yield _app(settings, desk, ring, store, in_force, calls, keeping, paying, speeds, clock, counters, number)
+
+
+def _providers(settings: Settings, catalogue: Catalogue, engines: EngineSockets) -> Providers:
+    tls = Tls(settings.egress.ca_file)
+    return Providers(secrets_of(catalogue), engines=engines, proxies=proxies(settings), tls=tls)
 
 
 def _in_force(settings: Settings, store: AppliedCatalogues) -> CatalogueInForce:
@@ -156,6 +166,7 @@ def _app(
     calls: ServeCalls,
     keeping: Keeping,
     paying: PaymentDesk | None,
+    speeds: SpeedRoutes,
     clock: Clock,
     counters: Counters,
     number: int | None,
@@ -173,6 +184,7 @@ def _app(
         models=models,
         pages=PageRoutes(Console(in_force.current, clock), AboutRoutes(links), models, links, asyncio.to_thread),
         plans=PlanRoutes(in_force.current, clock, asyncio.to_thread, lambda: obstacles_of(settings)),
+        speeds=speeds,
         documents=DocumentRoutes(lambda: in_force.catalogue, links),
         keys=KeyRoutes(desk.keys, desk.issuer, ring, clock, asyncio.to_thread, lambda: in_force.catalogue),
         billing=BillingRoutes(

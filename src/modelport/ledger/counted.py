@@ -1,10 +1,11 @@
 """A ledger store that counts how calls end."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from modelport.core.counters import Counters
 from modelport.ledger.problems import StoreUnavailable
-from modelport.ledger.records import Receipt
+from modelport.ledger.records import CallRecord, Receipt
 from modelport.ledger.store import Ended, LedgerStore, Settlement
 
 _CLASSES = ("", "1xx", "2xx", "3xx", "4xx", "5xx")
@@ -17,12 +18,14 @@ class _Settle(Protocol):
 
 
 class CountedLedger:
-    """Passes everything on to another store, and counts what it has committed."""
+    """Passes everything on to another store, counts what it has committed, and shows the rows to `seen`."""
 
-    def __init__(self, store: LedgerStore, counters: Counters) -> None:
+    def __init__(
+        self, store: LedgerStore, counters: Counters, seen: Callable[[CallRecord], None] = lambda _: None
+    ) -> None:
         self.borrow, self.renew, self.free_hour = store.borrow, store.renew, store.free_hour
         self.balance, self.move = store.balance, store.move
-        self.settle = _counted(store.settle, counters)
+        self.settle = _counted(store.settle, counters, seen)
         self._store = store
 
     @property
@@ -31,7 +34,7 @@ class CountedLedger:
         return self._store.trouble
 
 
-def _counted(settle: _Settle, counters: Counters) -> _Settle:
+def _counted(settle: _Settle, counters: Counters, seen: Callable[[CallRecord], None]) -> _Settle:
     """Have settlements counted once they are committed, by closures: each call pays for it, and they cost least."""
     calls = counters.counter(
         "modelport_calls_total", "Calls that have a row, by the class of their status.", "status", _CLASSES[2:]
@@ -45,6 +48,7 @@ def _counted(settle: _Settle, counters: Counters) -> _Settle:
         def counted(outcome: Receipt | Exception) -> None:
             if isinstance(outcome, Receipt):
                 calls[_CLASSES[settlement.record.http_status // 100]] += 1
+                seen(settlement.record)
                 if outcome.on_house:
                     (short if outcome.billing_status == "short" else house).add()
             ended(outcome)

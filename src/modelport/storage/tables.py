@@ -286,6 +286,17 @@ payment_events = Table(
 )
 """What a payment provider told us, each event once."""
 
+traffic = Table(
+    "traffic",
+    metadata,
+    Column("id", SERIAL, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("measured", Text, nullable=False),
+    Index("traffic_by_time", "at_ms"),
+    sqlite_autoincrement=True,
+)
+"""What a process measured of its calls until `at_ms`, since it last said so; rows live for some minutes."""
+
 duties = Table(
     "duties",
     metadata,

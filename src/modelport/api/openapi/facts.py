@@ -13,6 +13,7 @@ from modelport.api.v1.key_bodies import ChangeBody, CreateBody
 from modelport.api.v1.report_queries import Grouping
 from modelport.catalogue.parameters import Parameter, Parameters
 from modelport.ledger.records import CallStatus, EntryKind
+from modelport.reports.traffic import PERCENTILES, Measure
 from modelport.reports.transactions import Direction
 
 
@@ -155,6 +156,9 @@ def _call(summary: str, answer: str, body: Json, *, streams: bool = True, behind
 
 
 _AZURE_BODY = json_body({"type": "object", "properties": {"messages": _list(_OBJECT)}})
+_METRICS = (
+    query("aliases", {**_MANY, "maxItems": 100}, "Only these ids or aliases, exactly; repeat it, commas do not split."),
+)
 _DOCS_JSON = (
     query("model", _TEXT, "The id or an alias of a model.", required=True),
     query("endpoint", _TEXT, "One of its paths; the main one."),
@@ -202,6 +206,43 @@ _CHECKOUT = json_body(
 _ONE_KEY = json_body(_data(ref("Key")))
 _DELETED = json_body(_data({"type": "object", "properties": {"prefix": _TEXT, "deleted": {"const": True}}}))
 
+_PERCENTILES: Json = {"type": "object", "properties": {f"p{one}": {"type": "number"} for one in PERCENTILES}}
+_SPEEDS: Json = {
+    "type": "object",
+    "properties": {
+        "window_seconds": {"type": "integer"},
+        "generated_at": _MOMENT,
+        "models": _list(
+            {
+                "type": "object",
+                "properties": {
+                    "alias": _TEXT,
+                    "endpoint": _TEXT,
+                    "metrics": {
+                        "type": "object",
+                        "properties": dict.fromkeys(get_args(Measure), _PERCENTILES),
+                        "required": ["duration_ms"],
+                    },
+                },
+                "required": ["alias", "endpoint", "metrics"],
+            }
+        ),
+        "providers": _list(
+            {
+                "type": "object",
+                "properties": {
+                    "id": _TEXT,
+                    "attempts": {"type": "integer"},
+                    "errors": {"type": "integer"},
+                    "error_rate": {"type": "number", "minimum": 0, "maximum": 1},
+                },
+                "required": ["id", "attempts", "errors", "error_rate"],
+            }
+        ),
+    },
+    "required": ["window_seconds", "generated_at", "models", "providers"],
+}
+
 FACTS: Mapping[str, Facts] = {
     "about": Facts("Service", "What this is and where to go on", _PLAIN),
     "health": Facts("Service", "Whether the process is alive", _PLAIN),
@@ -225,6 +266,7 @@ FACTS: Mapping[str, Facts] = {
         tail="id",
         more=(404,),
     ),
+    "models.metrics": Facts("Models", "How fast models answer now", json_body(_SPEEDS), _METRICS, more=(400, 503)),
     "chat": _call("Chat", "ChatCompletion", _called(_CHAT)),
     "completions": _call("Complete a text", "Completion", _called(fields.COMPLETIONS)),
     "messages": _call("Chat in the form of Messages", "Message", _called(fields.MESSAGES)),
