@@ -104,6 +104,18 @@ _UNITS = (
     (SEARCH_METER, "web_search", "generated", "search"),
 )
 """Meter, content, origin, measure. A meter that costs what its base costs is not shown."""
+_MEDIA_UNITS: Mapping[Operation, tuple[str, str, str]] = {
+    "chat": ("text", "generated", "output"),
+    "embeddings": ("text", "provided", "input"),
+    "images": ("image", "generated", "output"),
+    "video": ("video", "generated", "output"),
+    "music": ("audio", "generated", "output"),
+    "speech": ("text", "provided", "input"),
+    "transcription": ("audio", "provided", "input"),
+    "ocr": ("file", "provided", "input"),
+    "3d": ("3d", "generated", "output"),
+}
+"""Content, origin and measure of what is paid by a unit of media: what is made, or what was given to be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +223,7 @@ def pricing(rates: Rates | None, operation: Operation = "chat") -> Json:
     if rates is None:
         return {"kind": "variable", "currency": "USD"}
     if rates.per is not None:
-        return _media_pricing(rates, rates.per)
+        return _media_pricing(rates, rates.per, operation)
     shown: Json = {"kind": "fixed", "currency": "USD", "units": _units(rates.by_meter, operation)}
     if rates.tiers:
         shown["tiers"] = [
@@ -220,13 +232,15 @@ def pricing(rates: Rates | None, operation: Operation = "chat") -> Json:
     return shown
 
 
-def _media_pricing(rates: Rates, per: Unit) -> Json:
+def _media_pricing(rates: Rates, per: Unit, operation: Operation) -> Json:
     """Describe what a unit of media costs; what holds where no variant does stands last, with an empty `when`."""
     units = UNIT_PRICES[per]
     prices = [(variant.when, variant.rate) for variant in rates.variants]
     prices += [({}, rate) for rate in rates.by_meter.values()]
     if not rates.variants:
-        unit: Json = {"name": per, "measure": "output", "price": _price(prices[0][1], units), "per": units}
+        content, origin, measure = _media_unit(per, operation)
+        unit: Json = {"name": per, "content": content, "origin": origin, "measure": measure}
+        unit |= {"price": _price(prices[0][1], units), "per": units}
         return {"kind": "fixed", "currency": "USD", "units": [unit]}
     return {
         "kind": "variants",
@@ -234,6 +248,11 @@ def _media_pricing(rates: Rates, per: Unit) -> Json:
         "dimensions": list(dict.fromkeys(name for when, _ in prices for name in when)),
         "variants": [{"when": when, "price": _price(rate, units), "unit": per, "per": units} for when, rate in prices],
     }
+
+
+def _media_unit(per: Unit, operation: Operation) -> tuple[str, str, str]:
+    is_of_sound = operation == "speech" and per != "character"
+    return ("audio", "generated", "output") if is_of_sound else _MEDIA_UNITS[operation]
 
 
 def _price(rate: int, units: int) -> msgspec.Raw:
