@@ -1,6 +1,7 @@
 """What calls are measured to take is told of all processes, and outlives each of them."""
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,14 @@ async def metrics(place: Town) -> Any:
 
 def attempts(told: Any) -> int:
     return sum(provider["attempts"] for provider in told["providers"])
+
+
+async def page(place: Town, model: str) -> str:
+    """Read the page of a model as a browser shows it: its words without tags."""
+    asked = request("", b"", "accept: text/html", path=f"/models/{model}", method="GET")
+    reply = await exchange(place.gateway.base_url, asked)
+    assert reply.status == 200
+    return " ".join(re.sub("<[^>]*>", " ", reply.body.decode()).split())
 
 
 async def until_told(place: Town, wanted: int) -> Any:
@@ -43,6 +52,24 @@ async def test_a_call_that_was_just_made_is_told_and_so_it_is_after_a_restart(tm
     assert attempts(before) == 2
     assert [provider["errors"] for provider in before["providers"]] == [0]
     assert (after["models"], after["providers"]) == (before["models"], before["providers"])
+
+
+async def test_the_page_of_a_model_tells_what_its_calls_were_measured_to_take(tmp_path: Path) -> None:
+    async with town(tmp_path, latency_ms=20) as place:
+        _, key = place.customer("ann", 10_000_000)
+        quiet = "Nobody has called it in the last 5 minutes"
+        assert quiet in await page(place, "fake/meter")
+        for stream in (True, False):
+            assert (await place.call(key, stream=stream)).is_complete
+        assert not (await place.call(key, model="fault/500")).is_complete
+        called, failing = await page(place, "fake/meter"), await page(place, "fault/500")
+        assert quiet in await page(place, "fake/meter-half")
+    assert quiet not in called
+    for name in ("Time to first token", "Output tokens per second", "Whole call"):
+        assert re.search(f"/v1/chat/completions {name} [1-9]", called), name
+    assert re.search("fake 2 100 % [1-9][0-9.]* m?s [1-9][0-9.]* [1-9][0-9.]* m?s", called, re.IGNORECASE)
+    assert "No call has succeeded in the last 5 minutes." in failing
+    assert re.search("fake [1-9] 0 % – – –", failing, re.IGNORECASE)
 
 
 @pytest.mark.debian("postgresql")

@@ -47,6 +47,7 @@ from modelport.keys.key import Key, Scope
 from modelport.keys.ring import KeyRing
 from modelport.keys.store import NO_TERMS, KeyTerms
 from modelport.ledger.exports import Exports
+from modelport.reports.speeds import Speeds
 from modelport.reports.store import ReportStore
 from modelport.reports.traffic import Traffic
 from modelport.reports.transactions import Cursors
@@ -222,6 +223,7 @@ class Site:
         async def reason() -> str | None:
             return self.not_ready
 
+        speeds = Speeds(self.traffic, self.published, self.clock)
         models = ModelRoutes(lambda: CATALOGUE, lambda model: None, self.links, self.clock)
         routes = all_routes(
             calls=CallRoutes(serve, count, Keeping(self.kept, 1, run_at_once)),
@@ -229,10 +231,10 @@ class Site:
             responses=ResponseRoutes(self.kept, self.clock, run_at_once),
             models=models,
             pages=PageRoutes(
-                Console(lambda: ROUTER, self.clock), AboutRoutes(self.links), models, self.links, run_at_once
+                Console(lambda: ROUTER, self.clock, speeds.of), AboutRoutes(self.links), models, self.links, run_at_once
             ),
             plans=PlanRoutes(lambda: Router(CATALOGUE, frozenset()), self.clock, run_at_once, dict),
-            speeds=SpeedRoutes(lambda: CATALOGUE, self.traffic, self.published, self.clock, run_at_once),
+            speeds=SpeedRoutes(lambda: CATALOGUE, speeds.all, self.clock, run_at_once),
             documents=DocumentRoutes(lambda: CATALOGUE, self.links),
             keys=KeyRoutes(self.keys, self.issuer, self.ring, self.clock, run_at_once, lambda: CATALOGUE),
             billing=BillingRoutes(

@@ -29,6 +29,7 @@ def measured(site: Site) -> Site:
                 first_byte_ms=200,
                 is_streaming=True,
                 attempts=(BAD, GOOD),
+                provider="acme-cloud",
             )
         )
     failed = {"status": "failed", "error": "provider_overloaded", "http_status": 503, "attempts": (BAD,)}

@@ -67,7 +67,7 @@ async def test_what_was_measured_is_told_again_and_again() -> None:
         for number in range(3):
             traffic.record(call(7, 0, number))
             await until(lambda wanted=number: traffic.told > wanted)
-    assert [sum(one.duration_ms.values()) for one in store.published] == [1, 1, 1]
+    assert [sum(one.whole().duration_ms.values()) for one in store.published] == [1, 1, 1]
     assert traffic.so_far() == []
 
 

@@ -14,7 +14,6 @@ from modelport.catalogue.compile import Facts
 from modelport.catalogue.facts import CATEGORIES
 from modelport.console.page import Page
 from modelport.console.site import Console
-from modelport.console.views import Measured
 from modelport.core.clock import SystemClock
 from modelport.routing.router import Router
 from tests.console.shelves import ROOT, catalogue, console, fresh_console, some_models
@@ -180,16 +179,6 @@ def test_a_new_catalogue_is_shown_at_once() -> None:
     del routers[0]
     assert made.model(ROOT, "gpt-4o").status == 404
     assert "0 models" in Tags(made.home(ROOT)).words
-
-
-def test_a_page_tells_how_fast_its_model_has_been_where_that_is_measured() -> None:
-    line = Measured("/v1/chat/completions", "Time to first token", "210 ms", "380 ms", "900 ms")
-    router = Router(catalogue(), frozenset())
-    assert "Live metrics" not in Tags(Console(lambda: router, SystemClock()).model(ROOT, "gpt-4o")).words
-    measured = Tags(Console(lambda: router, SystemClock(), lambda model: (line,)).model(ROOT, "gpt-4o"))
-    assert "Time to first token 210 ms 380 ms 900 ms" in measured.words
-    quiet = Tags(Console(lambda: router, SystemClock(), lambda model: ()).model(ROOT, "gpt-4o"))
-    assert "Nobody has called it" in quiet.words
 
 
 def test_a_page_says_who_serves_its_model_here_and_what_is_missing_elsewhere(every: dict[str, Tags]) -> None:

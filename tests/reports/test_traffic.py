@@ -1,5 +1,7 @@
 """How fast models answer and how often providers fail, counted in little room."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -7,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelport.ledger.records import Attempt, CallRecord
-from modelport.reports.traffic import Series, Traffic, Tries, bucket_of, middle_of, percentiles, summed
+from modelport.reports.traffic import Series, Traffic, bucket_of, middle_of, percentiles, summed
 from tests.twins.worlds import call
 
 GOOD = Attempt("acme", 200, None, 90)
@@ -59,22 +61,23 @@ def test_what_two_processes_measured_adds_up_to_what_one_would_have(durations: l
 
 def test_times_are_those_of_calls_that_succeeded() -> None:
     (one,) = measured(ended(), ended(status="failed", http_status=502, error="provider_failed"))
-    assert one.duration_ms == {bucket_of(1000): 1}
-    assert one.tps == {bucket_of(500): 1}
+    assert one.whole().duration_ms == {bucket_of(1000): 1}
+    assert one.whole().tps == {bucket_of(500): 1}
 
 
 def test_a_stream_of_text_has_a_first_piece_and_a_whole_answer_has_none() -> None:
     (streamed,) = measured(ended(is_streaming=True, first_byte_ms=200))
     (whole,) = measured(ended(is_streaming=False, first_byte_ms=200))
-    assert streamed.ttft_ms == {bucket_of(200): 1}
-    assert whole.ttft_ms == {}
+    assert streamed.whole().ttft_ms == {bucket_of(200): 1}
+    assert whole.whole().ttft_ms == {}
 
 
 @pytest.mark.parametrize("endpoint", ["/v1/embeddings", "/v1/tts", "/v1/images/generations"])
 def test_what_is_no_text_has_only_its_whole_time(endpoint: str) -> None:
     (one,) = measured(ended(endpoint=endpoint, is_streaming=True, first_byte_ms=200))
-    assert (one.ttft_ms, one.tps) == ({}, {})
-    assert one.duration_ms
+    times = one.whole()
+    assert (times.ttft_ms, times.tps) == ({}, {})
+    assert times.duration_ms
 
 
 def test_models_and_paths_are_measured_apart() -> None:
@@ -109,7 +112,14 @@ def test_a_provider_is_blamed_for_what_it_did(
     attempts: tuple[Attempt, ...], error: str | None, tries: dict[str, tuple[int, int]]
 ) -> None:
     (one,) = measured(ended(attempts=attempts, error=error, status="failed" if error else "succeeded"))
-    assert one.providers == {name: Tries(*counts) for name, counts in tries.items()}
+    assert {name: (found.attempts, found.errors) for name, found in one.providers.items()} == tries
+
+
+def test_times_are_of_the_provider_that_answered() -> None:
+    failed = Attempt("zenith", 503, "UpstreamFault", 5)
+    (one,) = measured(ended(attempts=(failed, GOOD)), ended(provider="zenith", duration_ms=5))
+    assert one.providers["acme"].duration_ms == {bucket_of(1000): 1}
+    assert one.providers["zenith"].duration_ms == {5: 1}
 
 
 def test_memory_is_bounded_however_many_calls_there_are() -> None:
@@ -117,8 +127,9 @@ def test_memory_is_bounded_however_many_calls_there_are() -> None:
     for number in range(20_000):
         traffic.record(ended(duration_ms=number * number, first_byte_ms=number, is_streaming=True))
     (one,) = traffic.take()
-    assert len(one.duration_ms) < 450
-    assert sum(one.duration_ms.values()) == 20_000
+    durations = one.whole().duration_ms
+    assert len(durations) < 450
+    assert sum(durations.values()) == 20_000
 
 
 def test_memory_is_bounded_however_many_models_there_are() -> None:
@@ -138,3 +149,31 @@ def test_what_was_taken_counts_until_it_was_told() -> None:
     assert len(taken) == 1
     assert summed(traffic.so_far()) == measured(ended(duration_ms=5))
     assert traffic.told == 1
+
+
+def test_what_is_asked_of_one_model_is_of_no_other() -> None:
+    traffic = Traffic()
+    traffic.record(ended())
+    traffic.take()
+    traffic.record(ended(model="acme/small"))
+    traffic.record(ended(duration_ms=5))
+    assert traffic.so_far("acme/large") == measured(ended(), ended(duration_ms=5))
+    assert traffic.so_far("acme/none") == []
+
+
+def test_no_call_is_lost_or_counted_twice_while_another_thread_looks() -> None:
+    traffic, done = Traffic(), threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            traffic.so_far()
+
+    with ThreadPoolExecutor(2) as threads:
+        looking = [threads.submit(look) for _ in range(2)]
+        for _ in range(20_000):
+            traffic.record(ended())
+        done.set()
+        for one in looking:
+            one.result(timeout=60)
+    (found,) = traffic.so_far()
+    assert sum(found.whole().duration_ms.values()) == 20_000

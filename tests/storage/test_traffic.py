@@ -13,8 +13,8 @@ from modelport.storage.traffic import StoredTraffic
 from tests.twins.clock import StoppedClock
 from tests.twins.worlds import DATABASES, opened
 
-ONE = Series("acme/large", "/v1/messages", {40: 2}, {17: 2}, {30: 1}, {"acme": Tries(3, 1)})
-OTHER = Series("acme/large", "/v1/messages", {40: 1, 41: 1}, {}, {}, {"acme": Tries(2, 0), "zenith": Tries(1, 1)})
+ONE = Series("acme/large", "/v1/messages", {"acme": Tries(3, 1, {40: 2}, {17: 2}, {30: 1})})
+OTHER = Series("acme/large", "/v1/messages", {"acme": Tries(2, 0, {40: 1, 41: 1}), "zenith": Tries(1, 1)})
 
 
 @pytest.fixture
@@ -35,10 +35,7 @@ def test_what_processes_published_is_seen_by_all_and_adds_up(database: Database)
     assert found == Series(
         "acme/large",
         "/v1/messages",
-        {40: 3, 41: 1},
-        {17: 2},
-        {30: 1},
-        {"acme": Tries(5, 1), "zenith": Tries(1, 1)},
+        {"acme": Tries(5, 1, {40: 3, 41: 1}, {17: 2}, {30: 1}), "zenith": Tries(1, 1)},
     )
 
 

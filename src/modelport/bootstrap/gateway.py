@@ -53,6 +53,7 @@ from modelport.engines.supervisor import Engines
 from modelport.keys.ring import KeyRing
 from modelport.ledger.book import Book
 from modelport.ledger.counted import CountedLedger
+from modelport.reports.speeds import Speeds
 from modelport.reports.traffic import Traffic
 from modelport.serving.calls import ServeCalls
 from modelport.serving.counting import CountTokens
@@ -142,7 +143,7 @@ async def gateway(settings: Settings, member: Membership | None = None) -> Async
             drain_s=settings.money.drain_s,
         )
         number = None if member is None else member.number
-        speeds = SpeedRoutes(lambda: in_force.catalogue, traffic, measured, clock, asyncio.to_thread)
+        speeds = Speeds(traffic, measured, clock)
         yield _app(settings, desk, ring, store, in_force, calls, keeping, paying, speeds, clock, counters, number)
 
 
@@ -166,7 +167,7 @@ def _app(
     calls: ServeCalls,
     keeping: Keeping,
     paying: PaymentDesk | None,
-    speeds: SpeedRoutes,
+    speeds: Speeds,
     clock: Clock,
     counters: Counters,
     number: int | None,
@@ -182,9 +183,11 @@ def _app(
         media=MediaRoutes(ServeMedia(in_force, calls.ledger, clock, calls.new_id, status_of, code_of)),
         responses=ResponseRoutes(keeping.responses, clock, asyncio.to_thread),
         models=models,
-        pages=PageRoutes(Console(in_force.current, clock), AboutRoutes(links), models, links, asyncio.to_thread),
+        pages=PageRoutes(
+            Console(in_force.current, clock, speeds.of), AboutRoutes(links), models, links, asyncio.to_thread
+        ),
         plans=PlanRoutes(in_force.current, clock, asyncio.to_thread, lambda: obstacles_of(settings)),
-        speeds=speeds,
+        speeds=SpeedRoutes(lambda: in_force.catalogue, speeds.all, clock, asyncio.to_thread),
         documents=DocumentRoutes(lambda: in_force.catalogue, links),
         keys=KeyRoutes(desk.keys, desk.issuer, ring, clock, asyncio.to_thread, lambda: in_force.catalogue),
         billing=BillingRoutes(

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from modelport.catalogue.facts import Category, Model, Retired
 from modelport.catalogue.problems import RetiredModel, UnknownModel
+from modelport.console.live import MINUTES, Live, Measure, live
 from modelport.console.page import HTML, Page, page
 from modelport.console.shelf import CONTEXTS, PAGE, PRICES, SORTS, Entry, Shelf, Wanted, shelf_of
-from modelport.console.views import Measure, model_view
+from modelport.console.views import model_view
 from modelport.console.wording import TASKS
 from modelport.core.clock import Clock
+from modelport.ledger.problems import StoreUnavailable
 from modelport.routing.router import Router
 
 if TYPE_CHECKING:
@@ -35,7 +37,8 @@ class _Kept:
     router: Router
     until_ms: int
     shelf: Shelf
-    pages: dict[_Name, Page] = field(default_factory=dict["_Name", Page])
+    pages: dict[_Name, tuple[Live | None, Page]] = field(default_factory=dict["_Name", "tuple[Live | None, Page]"])
+    """Each with what it tells of the last minutes: when that is another, the page is made anew."""
 
 
 class Console:
@@ -120,6 +123,8 @@ class Console:
     def model(self, root: str, name: str) -> Page:
         """Make `/models/{id}`; of an id that is retired or unknown, a page that leads on, with status 404."""
 
+        now = self._live(name)
+
         def make(kept: _Kept) -> Page:
             catalogue = kept.router.catalogue
             try:
@@ -130,10 +135,21 @@ class Console:
             except UnknownModel as unknown:
                 nearest = tuple(catalogue.find(one) for one in unknown.nearest)
                 return self._page("missing.html", root, {"name": name, "retired": None, "nearest": nearest}, 404)
-            view = model_view(model, kept.router, self._clock.now_ms(), root, self._measure)
-            return self._page("model.html", root, {"view": view, "model": model, "name": name})
+            view = model_view(model, kept.router, self._clock.now_ms(), root, now)
+            return self._page("model.html", root, {"view": view, "model": model, "name": name, "MINUTES": MINUTES})
 
-        return self._keep(("model", root, name), make)
+        return self._keep(("model", root, name), make, now)
+
+    def _live(self, name: str) -> Live | None:
+        """Look at what was measured of a model; the page does without where that cannot be read."""
+        if self._measure is None:
+            return None
+        catalogue = self._router().catalogue
+        try:
+            model = catalogue.find(name)
+            return live(self._measure(model.id), catalogue.offers(model.id))
+        except (RetiredModel, UnknownModel, StoreUnavailable):
+            return None
 
     def llms(self, root: str) -> Page:
         """Make `/llms.txt`: what a language model needs to know to write programs for this gateway."""
@@ -153,15 +169,16 @@ class Console:
         given = {**values, "root": root, "version": self._version}
         return page(self._templates.render(template, given), kind, status)
 
-    def _keep(self, name: _Name, make: Callable[[_Kept], Page]) -> Page:
+    def _keep(self, name: _Name, make: Callable[[_Kept], Page], now: Live | None = None) -> Page:
         kept = self._current()
         found = kept.pages.get(name)
-        if found is None:
-            found = make(kept)
-            if len(kept.pages) >= _KEPT:
-                kept.pages.pop(next(iter(kept.pages)), None)
-            kept.pages[name] = found
-        return found
+        if found is not None and found[0] == now:
+            return found[1]
+        made = make(kept)
+        if found is None and len(kept.pages) >= _KEPT:
+            kept.pages.pop(next(iter(kept.pages)), None)
+        kept.pages[name] = (now, made)
+        return made
 
     def _current(self) -> _Kept:
         router, now_ms = self._router(), self._clock.now_ms()

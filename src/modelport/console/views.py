@@ -1,12 +1,12 @@
 """What the page of a model shows, gathered."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from modelport.catalogue.facts import Model, Rates
 from modelport.catalogue.parameters import decoded
 from modelport.console.fields import Field, fields
+from modelport.console.live import Live
 from modelport.console.prices import PriceList, price_lists, short_price
 from modelport.console.samples import Endpoint, endpoints
 from modelport.console.wording import CAPABILITIES, OPERATIONS, capability
@@ -21,21 +21,6 @@ _VERDICTS = {
 
 
 _MODALITIES = ("text", "image", "audio", "video", "file")
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """How fast one path of a model has been of late: a name such as "Time to first token", and what holds for it."""
-
-    endpoint: str
-    name: str
-    p50: str
-    p90: str
-    p99: str
-
-
-Measure = Callable[[Model], Sequence[Measured]]
-"""Says how fast a model has been in the last minutes; nothing when nobody has called it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +49,8 @@ class ModelView:
     price: str
     prices: tuple[PriceList, ...]
     rates: Rates | None
-    measured: Sequence[Measured] | None
-    """None where nobody measures."""
+    live: Live | None
+    """None where nobody measures, or what was measured cannot be read now."""
     is_past: bool
     """Whether the day on which it retires has come."""
 
@@ -90,7 +75,7 @@ class ModelView:
         return next((seller.needs for seller in self.sellers if seller.needs), ())
 
 
-def model_view(model: Model, router: Router, now_ms: int, root: str, measure: Measure | None) -> ModelView:
+def model_view(model: Model, router: Router, now_ms: int, root: str, live: Live | None) -> ModelView:
     """Gather what the page of a model shows."""
     parameters = decoded(model.parameters)
     steps = router.explain(model, None, now_ms).steps
@@ -105,7 +90,7 @@ def model_view(model: Model, router: Router, now_ms: int, root: str, measure: Me
         price=short_price(rates, model.operation),
         prices=price_lists(rates, model),
         rates=rates,
-        measured=None if measure is None else measure(model),
+        live=live,
         is_past=model.retires_on is not None and model.retires_on <= datetime.fromtimestamp(now_ms / 1000, UTC).date(),
     )
 

@@ -1,6 +1,7 @@
 """How fast models answer and how often providers fail, in counts of a fixed size that add up over processes."""
 
 from collections.abc import Iterable, Mapping
+from threading import Lock
 from typing import Literal, Protocol
 
 import msgspec
@@ -32,26 +33,20 @@ Buckets = dict[int, int]
 
 
 class Tries(Struct, array_like=True):
-    """How often a provider was asked, and how often it was to blame that no whole answer came."""
+    """How often a provider was asked and was to blame that no whole answer came, and how long its answers took."""
 
     attempts: int = 0
     errors: int = 0
-
-
-class Series(Struct, array_like=True):
-    """What was measured of one model at one path."""
-
-    model: str
-    endpoint: str
     duration_ms: Buckets = msgspec.field(default_factory=Buckets)
     ttft_ms: Buckets = msgspec.field(default_factory=Buckets)
     """Of streams of text."""
     tps: Buckets = msgspec.field(default_factory=Buckets)
     """Tenths of output tokens in a second of the whole call; of text."""
-    providers: dict[str, Tries] = msgspec.field(default_factory=dict[str, Tries])
 
-    def add(self, other: "Series") -> None:
+    def add(self, other: "Tries") -> None:
         """Count all that another one counted."""
+        self.attempts += other.attempts
+        self.errors += other.errors
         for mine, theirs in (
             (self.duration_ms, other.duration_ms),
             (self.ttft_ms, other.ttft_ms),
@@ -59,10 +54,26 @@ class Series(Struct, array_like=True):
         ):
             for bucket, count in theirs.items():
                 mine[bucket] = mine.get(bucket, 0) + count
+
+
+class Series(Struct, array_like=True):
+    """What was measured of one model at one path, for each provider."""
+
+    model: str
+    endpoint: str
+    providers: dict[str, Tries] = msgspec.field(default_factory=dict[str, Tries])
+
+    def add(self, other: "Series") -> None:
+        """Count all that another one counted."""
         for provider, tries in other.providers.items():
-            mine_too = self.providers.setdefault(provider, Tries())
-            mine_too.attempts += tries.attempts
-            mine_too.errors += tries.errors
+            self.providers.setdefault(provider, Tries()).add(tries)
+
+    def whole(self) -> Tries:
+        """Add up what all providers did."""
+        total = Tries()
+        for tries in self.providers.values():
+            total.add(tries)
+        return total
 
 
 class TrafficStore(Protocol):
@@ -80,12 +91,13 @@ class TrafficStore(Protocol):
 class Traffic:
     """What this process has measured since it was last taken; bounded by models, paths, providers and buckets."""
 
-    __slots__ = ("_ended", "_leaving", "_near", "_series", "record", "told")
+    __slots__ = ("_counting", "_ended", "_leaving", "_near", "_series", "record", "told")
 
     def __init__(self) -> None:
         self._series: dict[tuple[str, str], Series] = {}
         self._leaving: list[Series] = []
         self._ended: list[CallRecord] = []
+        self._counting = Lock()
         self._near = bytes(map(bucket_of, range(_NEAR)))
         ended, append, fold = self._ended, self._ended.append, self._fold
 
@@ -105,43 +117,39 @@ class Traffic:
     def take(self) -> list[Series]:
         """Return what was measured, for the others to be told, and begin anew."""
         self._fold()
-        self._leaving, self._series = [*self._leaving, *self._series.values()], {}
-        return self._leaving
+        with self._counting:
+            self._leaving, self._series = [*self._leaving, *self._series.values()], {}
+            return self._leaving
 
     def let_go(self) -> None:
         """Forget what was taken: it was told, or is not worth telling later."""
-        self._leaving = []
-        self.told += 1
+        with self._counting:
+            self._leaving = []
+            self.told += 1
 
-    def so_far(self) -> list[Series]:
-        """Return what was measured and not yet told."""
+    def so_far(self, model: str | None = None) -> list[Series]:
+        """Return what was measured and not yet told, of one model or of all; may be asked from any thread."""
         self._fold()
-        return [*self._leaving, *self._series.values()]
+        with self._counting:
+            mine = (*self._leaving, *self._series.values())
+            return summed(one for one in mine if model is None or one.model == model)
 
     def _fold(self) -> None:
         """Count what has ended, in one loop: most of what a measurement costs is here."""
-        all_series, near = self._series, self._near
-        for call in self._ended:
-            place = (call.model, call.endpoint)
-            series = all_series.get(place)
-            if series is None:
-                if len(all_series) >= _SERIES_MAX:
-                    continue
-                series = all_series[place] = Series(*place)
-            _count_tries(series.providers, call)
-            if call.status != "succeeded":
-                continue
-            taken_ms = call.duration_ms
-            _count(series.duration_ms, near[taken_ms] if taken_ms < _NEAR else bucket_of(taken_ms))
-            if call.endpoint in TEXT_ENDPOINTS:
-                used = call.usage.get
-                if output := used("output", 0) + used("reasoning", 0) + used("audio_output", 0):
-                    pace = output * 10_000 // (taken_ms or 1)
-                    _count(series.tps, near[pace] if pace < _NEAR else bucket_of(pace))
-                first_ms = call.first_byte_ms
-                if first_ms is not None and call.is_streaming:
-                    _count(series.ttft_ms, near[first_ms] if first_ms < _NEAR else bucket_of(first_ms))
-        self._ended.clear()
+        with self._counting:
+            all_series, near = self._series, self._near
+            ended = self._ended[:]
+            for call in ended:
+                place = (call.model, call.endpoint)
+                series = all_series.get(place)
+                if series is None:
+                    if len(all_series) >= _SERIES_MAX:
+                        continue
+                    series = all_series[place] = Series(*place)
+                _count_tries(series.providers, call)
+                if call.status == "succeeded" and call.provider is not None:
+                    _count_times(series.providers, call.provider, call, near)
+            del self._ended[: len(ended)]  # others may have ended meanwhile
 
 
 def summed(measured: Iterable[Series]) -> list[Series]:
@@ -153,6 +161,15 @@ def summed(measured: Iterable[Series]) -> list[Series]:
             found = sums[one.model, one.endpoint] = Series(one.model, one.endpoint)
         found.add(one)
     return [sums[place] for place in sorted(sums)]
+
+
+def by_provider(measured: Iterable[Series]) -> dict[str, Tries]:
+    """Add up what each provider did, at all paths and for all models."""
+    sums: dict[str, Tries] = {}
+    for one in measured:
+        for provider, tries in one.providers.items():
+            sums.setdefault(provider, Tries()).add(tries)
+    return sums
 
 
 def percentiles(buckets: Mapping[int, int]) -> dict[int, float]:
@@ -202,3 +219,19 @@ def _count_tries(providers: dict[str, Tries], call: CallRecord) -> None:
                 tries.errors += 1
         elif call.error is not None and call.error.startswith("provider_"):  # it began to answer and broke off
             tries.errors += 1
+
+
+def _count_times(providers: dict[str, Tries], provider: str, call: CallRecord, near: bytes) -> None:
+    tries = providers.get(provider)
+    if tries is None:
+        tries = providers[provider] = Tries()
+    taken_ms = call.duration_ms
+    _count(tries.duration_ms, near[taken_ms] if taken_ms < _NEAR else bucket_of(taken_ms))
+    if call.endpoint in TEXT_ENDPOINTS:
+        used = call.usage.get
+        if output := used("output", 0) + used("reasoning", 0) + used("audio_output", 0):
+            pace = output * 10_000 // (taken_ms or 1)
+            _count(tries.tps, near[pace] if pace < _NEAR else bucket_of(pace))
+        first_ms = call.first_byte_ms
+        if first_ms is not None and call.is_streaming:
+            _count(tries.ttft_ms, near[first_ms] if first_ms < _NEAR else bucket_of(first_ms))
