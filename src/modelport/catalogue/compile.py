@@ -1,6 +1,6 @@
 """Joins the drafts of all files into facts; everything that only shows across files is found here."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -85,10 +85,18 @@ def compile_facts(layers: Sequence[Drafts], faults: list[Fault]) -> Facts:
             offers.extend(offer for offer in compiled if offer.model_id not in joined.hidden)
     return Facts(
         models=tuple(model for model in models if model.id not in joined.hidden),
-        retired=retired,
+        retired=_leading_on(retired, models, joined.hidden),
         providers=tuple(sorted(providers, key=lambda provider: provider.id)),
         offers=tuple(sorted(offers, key=lambda offer: (offer.model_id, offer.provider.id))),
     )
+
+
+def _leading_on(
+    retired: tuple[Retired, ...], models: tuple[Model, ...], hidden: Collection[str]
+) -> tuple[Retired, ...]:
+    """Leave out replacements that callers do not see."""
+    shown = {name for model in models if model.id not in hidden for name in (model.id, *model.aliases)}
+    return tuple(one if one.replacement in shown else Retired(one.id, None) for one in retired)
 
 
 def _check_only_providers(joined: Laid, faults: list[Fault]) -> None:

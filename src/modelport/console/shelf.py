@@ -34,6 +34,8 @@ class Entry:
     blended: Fraction | None
     is_ready: bool
     """Whether this gateway serves it as it is configured now."""
+    closed: str
+    """What callers are told while it is in maintenance; empty where it is not."""
     words: str
     """What a search looks at: names, ids and aliases without punctuation."""
 
@@ -147,7 +149,7 @@ def _entry(model: Model, router: Router, now_ms: int) -> Entry:
     price = short_price(rates, model.operation)
     words = " ".join(plain(text) for text in (model.name, model.maker, model.id, *model.aliases))
     is_ready = any(step.verdict == "serves" for step in steps)
-    return Entry(model, price, is_free(rates), blended(rates), is_ready, words)
+    return Entry(model, price, is_free(rates), blended(rates), is_ready, router.closed(model), words)
 
 
 def _fits(entry: Entry, wanted: Wanted, terms: Sequence[str]) -> bool:

@@ -17,6 +17,7 @@ _VERDICTS = {
     "unconfigured": "Not configured",
     "unpriced": "No price",
     "unspoken": "Not in this version",
+    "maintenance": "In maintenance",
 }
 
 
@@ -34,6 +35,8 @@ class Seller:
     needs: tuple[str, ...]
     """The settings without which it is not configured."""
     price: str
+    closed: str
+    """What callers are told while it is in maintenance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,10 @@ class ModelView:
     price: str
     prices: tuple[PriceList, ...]
     rates: Rates | None
+    closed: str
+    """What callers are told while nobody serves it for maintenance."""
+    only: tuple[str, ...]
+    """The providers that alone may serve it; empty for all."""
     live: Live | None
     """None where nobody measures, or what was measured cannot be read now."""
     is_past: bool
@@ -90,6 +97,8 @@ def model_view(model: Model, router: Router, now_ms: int, root: str, live: Live 
         price=short_price(rates, model.operation),
         prices=price_lists(rates, model),
         rates=rates,
+        closed=router.closed(model),
+        only=tuple(_name(provider_id, router) for provider_id in model.only_providers),
         live=live,
         is_past=model.retires_on is not None and model.retires_on <= datetime.fromtimestamp(now_ms / 1000, UTC).date(),
     )
@@ -100,4 +109,10 @@ def _seller(step: Step, model: Model) -> Seller:
     needs = provider.variables if step.verdict == "unconfigured" else ()
     price = short_price(step.rates, model.operation) or "not known"
     verdict = _VERDICTS.get(step.verdict, step.verdict)
-    return Seller(provider.name, provider.documentation, verdict, step.verdict == "serves", needs, price)
+    closed = step.reason if step.verdict == "maintenance" else ""
+    return Seller(provider.name, provider.documentation, verdict, step.verdict == "serves", needs, price, closed)
+
+
+def _name(provider_id: str, router: Router) -> str:
+    provider = router.catalogue.provider(provider_id)
+    return provider_id if provider is None else provider.name

@@ -1,6 +1,6 @@
 """Chooses who is asked, in which order. Pure: the same catalogue, configuration and moment give the same plan."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -97,6 +97,11 @@ class Router:
         steps.sort(key=lambda step: (step.verdict != "serves", *_rank(step.offer, step.rates)))
         return Explanation(model, tuple(steps))
 
+    def closed(self, model: Model) -> str:
+        """Return what callers of `model` are told while it, or everybody who would serve it, is in maintenance."""
+        configured = [offer for offer in self.catalogue.offers(model.id) if offer.provider.id in self._configured]
+        return model.maintenance or _closed(configured)
+
     def shown_rates(self, model: Model, now_ms: int) -> Rates | None:
         """Return the price to show for `model`: of the offer that would be used, else of the first that has one."""
         steps = self.explain(model, None, now_ms).steps
@@ -123,14 +128,12 @@ class Router:
         configured = [offer for offer in offers if offer.provider.id in self._configured]
         if not configured:
             raise Unserved(model, _settings(offers))
-        closed = [offer.provider.maintenance for offer in configured if offer.provider.maintenance]
-        if len(closed) == len(configured):
-            raise UnderMaintenance(model, closed[0])
-        if closed:
-            configured = [offer for offer in configured if not offer.provider.maintenance]
-        usable = [offer for offer in configured if offer.can_be_called(model.operation)]
+        if closed := _closed(configured):
+            raise UnderMaintenance(model, closed)
+        open_ = [offer for offer in configured if not offer.provider.maintenance]
+        usable = [offer for offer in open_ if offer.can_be_called(model.operation)]
         if not usable:
-            raise Unspoken(model, configured)
+            raise Unspoken(model, open_)
         priced = [(offer, rates) for offer in usable if (rates := offer.rates_at(now_ms)) is not None]
         if not priced:
             raise Unpriced(model, usable)
@@ -162,6 +165,13 @@ class Router:
         if rates is None:
             return Step(offer, rates, "unpriced", f"write its price into catalogue/{provider.id}.toml")
         return Step(offer, rates, "serves", f"priority {provider.priority}")
+
+
+def _closed(offers: Sequence[Offer]) -> str:
+    """Return why all of these are closed; empty where one is open or there are none."""
+    if not all(offer.provider.maintenance for offer in offers):
+        return ""
+    return next((offer.provider.maintenance for offer in offers), "")
 
 
 def _searches(offer: Offer) -> bool:

@@ -12,6 +12,7 @@ _PLACES = {
     "responses": "/v1/responses",
     "messages": "/v1/messages",
     "embeddings": "/v1/embeddings",
+    "openapi": "/openapi.json",
     "health": "/healthz",
     "readiness": "/readyz",
 }
