@@ -118,6 +118,8 @@ def _model(draft: ModelDraft, sets: Sets, closed: str, former: str, faults: list
     operation = cast("Operation", draft.operation or "chat")
     written = _DEFAULT_CAPABILITIES.get(operation, ()) if draft.capabilities is None else draft.capabilities
     capabilities = frozenset((*written, *(_BY_INPUT[kind] for kind in inputs if kind in _BY_INPUT)))
+    parameters = sets.joined(draft, operation, capabilities, faults)
+    own = sets.own(parameters, operation)
     return Model(
         id=draft.id,
         name=draft.name or draft.id,
@@ -138,7 +140,8 @@ def _model(draft: ModelDraft, sets: Sets, closed: str, former: str, faults: list
         refuses_roles=frozenset(draft.refuses_roles or ()),
         category=cast("Category | None", draft.category) or CATEGORIES[operation],
         paths=draft.endpoints or (),
-        parameters=encoded(sets.joined(draft, operation, capabilities, faults)),
+        parameters=encoded(parameters),
+        own_parameters=encoded(own) if own else b"",
         retires_on=draft.retires_on,
         unsold=draft.unsold or "",
         maintenance=closed if draft.maintenance is None else draft.maintenance,

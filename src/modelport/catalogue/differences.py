@@ -55,7 +55,7 @@ def _of_model(old: Catalogue, new: Catalogue, before: Model, after: Model, now_m
             told = f"other {field.name}"
             if field.name not in _UNSAID:
                 told = f"{field.name} {_shown(was)} becomes {_shown(becomes)}"
-            if field.name not in ("id", "former"):
+            if field.name not in ("id", "former", "own_parameters"):
                 yield Difference("changed", after.id, told)
     sold, sells = (
         {offer.provider.id: _price(offer, now_ms) for offer in one.offers(model.id)}

@@ -159,6 +159,8 @@ class Model:
     """The versioned paths that serve it, the main one first; empty for those of its operation."""
     parameters: bytes = b""
     """What a request to its main endpoint may hold, for `parameters.decoded`."""
+    own_parameters: bytes = b""
+    """Those of them in which a text model differs from others of its operation, for requests to be checked by."""
     retires_on: date | None = None
     """The day from which its maker no longer serves it, where one has been named."""
     unsold: str = ""

@@ -36,3 +36,8 @@ class Sets:
             joined.update(self.by_name.get(name, {}))
         joined.update(draft.parameters or {})
         return {name: one for name, one in joined.items() if not one.needs or one.needs in capabilities}
+
+    def own(self, joined: Parameters, operation: str) -> Parameters:
+        """Pick of a model's parameters those that differ from the set of its operation; none where that has none."""
+        shared = self.by_name.get(operation, {})
+        return {name: one for name, one in joined.items() if one != shared.get(name)} if shared else {}

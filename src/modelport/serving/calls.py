@@ -25,6 +25,7 @@ from modelport.routing.problems import WrongOperation
 from modelport.routing.router import Plan, Router
 from modelport.serving.advance import USED_UP, Advance, Cover, cover
 from modelport.serving.attempts import FirstSuccess, Success
+from modelport.serving.declared import check_declared
 from modelport.serving.estimate import Estimate, Estimator, counted, delivered, guessed, lowest
 from modelport.serving.exchange import CallerLeft, CallFailed, CallRequest
 from modelport.serving.fitting import LEAST_OF_RESPONSES, affordable, fitting
@@ -294,12 +295,15 @@ def used_by(call: ChatCall, passage: Passage) -> Usage:
 def planned(router: Router, model: Model, call: ChatCall, asked: Format, key: Key, now_ms: int) -> Plan:
     """Plan a call, within what its key may ask for.
 
-    Raises `WrongOperation`, `RoleRefused`, `ModelNotAllowed`, `ProviderNotAllowed`, and as `Router.plan` and `fitting`.
+    Raises `WrongOperation`, `RoleRefused`, `InvalidBody`, `ModelNotAllowed`, `ProviderNotAllowed`, and as `Router.plan`
+    and `fitting`.
     """
     if model.operation != asked.operation:
         raise WrongOperation(model, asked.operation)
     if model.refuses_roles:
         refuse_roles(call, model)
+    if model.own_parameters:
+        check_declared(call, model, asked.endpoint)
     check_model(key, model)
     check_pin(key, call.provider, model, router.catalogue)
     return fitting(call, permitted(key, router.plan(model, call.provider, now_ms)))

@@ -15,6 +15,7 @@ from modelport.operations.chat import ChatCall
 from modelport.routing.problems import WrongOperation
 from modelport.routing.router import Router, Step, Verdict
 from modelport.serving.calls import refuse_roles
+from modelport.serving.declared import check_declared
 from modelport.serving.estimate import Estimate, Estimator, guessed
 
 FORMATS: Mapping[str, Format] = {one.endpoint: one for one in (CHAT, RESPONSES, MESSAGES, COMPLETIONS, EMBEDDINGS)}
@@ -100,6 +101,8 @@ def explained_request(
         raise WrongOperation(model, asked.operation)
     if model.refuses_roles:
         refuse_roles(call, model)
+    if model.own_parameters:
+        check_declared(call, model, asked.endpoint)
     way = Asked(call, asked)
     steps = router.explain(model, call.provider, now_ms).steps
     told = [_tried(_told(step, obstacles), way, model) for step in steps]
