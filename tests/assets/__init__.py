@@ -1,0 +1,1 @@
+"""Tests of stored files: what they are, their names and links."""
