@@ -19,6 +19,7 @@ from modelport.api.request import Bodies
 from modelport.api.server import listening
 from modelport.api.table import all_routes
 from modelport.api.v1.about import AboutRoutes
+from modelport.api.v1.assets import AssetRoutes
 from modelport.api.v1.billing import BillingRoutes, no_top_up
 from modelport.api.v1.calls import CallRoutes
 from modelport.api.v1.documents import DocumentRoutes
@@ -57,6 +58,7 @@ from modelport.serving.keeping import Keeping
 from modelport.serving.media import MediaRequest
 from modelport.serving.ports import Client
 from tests.keys.twin import TwinKeys
+from tests.twins.assets import TwinAssets, twin_archive
 from tests.twins.exports import TwinExports
 from tests.twins.payments import TwinPayments
 from tests.twins.reports import TwinReports
@@ -170,6 +172,7 @@ class Site:
     exports: Exports = field(default_factory=TwinExports)
     traffic: Traffic = field(default_factory=Traffic)
     published: TwinTraffic = field(default_factory=TwinTraffic)
+    files: TwinAssets = field(default_factory=TwinAssets)
     counters: Counters = field(default_factory=Counters)
     metrics_token: str | None = "a token"
     reports: ReportStore | None = None
@@ -185,6 +188,7 @@ class Site:
         hasher = KeyHasher([(1, b"a secret of the server, 32 bytes.")])
         self.issuer = KeyIssuer(self.keys, hasher)
         self.ring = KeyRing(self.keys, hasher, run=run_at_once, clock=self.clock)
+        self.archive = twin_archive(self.clock, self.files)
         self.regular = self.make_key()
         self.management = self.make_key(is_management=True)
 
@@ -248,6 +252,7 @@ class Site:
             reports=ReportRoutes(
                 self.reports or TwinReports(keys=self.keys), CURSORS, self.clock, run_at_once, self.admit_report
             ),
+            assets=AssetRoutes(self.archive),
             health=HealthRoutes(reason, lambda: self.stale),
             metrics=None if self.metrics_token is None else MetricsRoutes(self.counters, Secret(self.metrics_token)),
             payments=None if self.payments is None else PaymentRoutes(self.payments),

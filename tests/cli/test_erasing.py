@@ -1,11 +1,14 @@
 """Erasing an account from the command line."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from modelport.bootstrap.office import office
 from modelport.cli import main
+from modelport.settings import load
 
 
 @pytest.fixture
@@ -24,7 +27,7 @@ def test_it_asks_and_says_what_was_done(folder: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "Erase the account 'alice' for good? Its keys stop working at once. [y/N]" in done.stderr
     assert done.stdout == (
-        "erased the account, which is called erased-3 now: 1 keys, 0 kept responses, the ids of 0 calls; "
+        "erased the account, which is called erased-3 now: 1 keys, 0 files, 0 kept responses, the ids of 0 calls; "
         "1.2500000 USD were given up\n"
     )
     assert "alice" not in run(folder, "accounts", "list").stdout
@@ -53,3 +56,16 @@ def test_an_account_that_is_not_there_is_told_before_anything_is_asked(folder: P
     done = run(folder, "accounts", "erase", "carl")
     assert done.exit_code == 1
     assert done.stderr == "Error: no account named 'carl': see `modelport accounts list`\n"
+
+
+def test_the_files_of_the_account_go_with_it(folder: Path) -> None:
+    async def keep() -> None:
+        with office(load({}, given={"data_dir": folder})) as desk:
+            for name in ("alice", "dev"):
+                await desk.archive.keep(desk.accounts.by_name(name).id, b"a text")
+
+    run(folder, "accounts", "create", "dev")
+    asyncio.run(keep())
+    done = run(folder, "accounts", "erase", "alice", "--yes", "--forfeit")
+    assert "1 keys, 1 files," in done.stdout
+    assert len([path for path in (folder / "assets").rglob("*") if path.is_file()]) == 1

@@ -31,6 +31,7 @@ ACCESS: dict[str, Access] = {
     "models.retrieve": Access("anyone"),
     "models.page": Access("anyone"),
     "pages": Access("anyone"),
+    "assets": Access("anyone"),
     "route.show": Access("management"),
     "route.explain": Access("management"),
     "models.metrics": Access("anyone"),

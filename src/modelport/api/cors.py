@@ -8,7 +8,8 @@ Headers = tuple[tuple[bytes, bytes], ...]
 METHODS = b"GET, POST, PUT, PATCH, DELETE"
 EXPOSED = (
     b"x-inference-id, x-client-request-id, x-aimlapi-credits-used, x-aimlapi-usd-spent, "
-    b"retry-after, etag, x-modelport-dropped-params, x-modelport-rate-limit, deprecation, sunset"
+    b"retry-after, etag, x-modelport-dropped-params, x-modelport-rate-limit, deprecation, sunset, "
+    b"accept-ranges, content-range, content-disposition"
 )
 _MAX_AGE_S = b"86400"
 _NAMES = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~, \t-]{1,4096}")

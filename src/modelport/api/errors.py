@@ -8,6 +8,8 @@ from typing import Literal, cast
 import msgspec
 
 from modelport.api import problems as http
+from modelport.assets import links
+from modelport.assets.store import AssetsUnavailable, TooLarge
 from modelport.catalogue.problems import RetiredModel, UnknownModel
 from modelport.core.clock import iso_ms
 from modelport.core.errors import InvalidBody, Problem
@@ -97,6 +99,12 @@ RULES: dict[type[Problem], Rule] = {
     keys.UnknownPrefix: Rule(404, "unknown_key_prefix"),
     UnknownModel: Rule(404, "model_not_found"),
     RetiredModel: Rule(404, "model_retired"),
+    links.UnknownAsset: Rule(404, "asset_not_found"),
+    links.LinkInvalid: Rule(403, "asset_link_invalid"),
+    links.LinkExpired: Rule(410, "asset_link_expired"),
+    http.RangeUnsatisfiable: Rule(416, "range_not_satisfiable"),
+    AssetsUnavailable: Rule(503, "assets_unavailable", text="Service unavailable: {message}"),
+    TooLarge: Rule(502, "asset_too_large", text="Bad Gateway: {message}"),
     http.WrongMethod: Rule(405, "method_not_allowed"),
     http.RequestTimeout: Rule(408, "request_timeout"),
     http.BodyTooLarge: Rule(413, "body_too_large"),

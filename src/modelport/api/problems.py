@@ -81,3 +81,10 @@ class UrlTooLong(Problem):
 
 class HeadersTooLarge(Problem):
     """The request's header is beyond the bound (431)."""
+
+
+class RangeUnsatisfiable(Problem):
+    """The part that was asked for lies behind the file's end (416)."""
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__(f"the file has {size_bytes} bytes, and the part that was asked for lies behind them")

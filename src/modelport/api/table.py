@@ -1,6 +1,7 @@
 """All routes of the API, joined from their parts."""
 
 from modelport.api.routes import Route, inference
+from modelport.api.v1.assets import AssetRoutes
 from modelport.api.v1.billing import BillingRoutes
 from modelport.api.v1.calls import CallRoutes
 from modelport.api.v1.documents import DocumentRoutes
@@ -16,6 +17,7 @@ from modelport.api.v1.plans import PlanRoutes
 from modelport.api.v1.reports import ReportRoutes
 from modelport.api.v1.responses import ResponseRoutes
 from modelport.api.v1.speeds import SpeedRoutes
+from modelport.assets.links import PATH
 
 
 def all_routes(
@@ -33,14 +35,15 @@ def all_routes(
     exports: ExportRoutes,
     health: HealthRoutes,
     pages: PageRoutes,
+    assets: AssetRoutes,
     metrics: MetricsRoutes | None = None,
     payments: PaymentRoutes | None = None,
 ) -> tuple[Route, ...]:
     """List every path with its methods; the names are lines of `access.ACCESS`. Without `payments` nobody can pay."""
-    optional = () if metrics is None else (Route(("/metrics",), {"GET": ("metrics", metrics.show)}),)
     documents.routes = table = (
         *(_payment_routes(payments) if payments is not None else ()),
         *_page_routes(pages),
+        Route((PATH,), {"GET": ("assets", assets.show)}, has_tail=True),
         Route(inference("/chat/completions"), {"POST": ("chat", calls.chat)}),
         Route(inference("/completions"), {"POST": ("completions", calls.completions)}),
         Route(inference("/messages"), {"POST": ("messages", calls.messages)}),
@@ -73,9 +76,7 @@ def all_routes(
         *report_routes(reports),
         Route(("/v1/export/logs",), {"GET": ("export.logs", exports.logs)}),
         Route(("/v1/export/entries",), {"GET": ("export.entries", exports.entries)}),
-        Route(("/healthz",), {"GET": ("health", health.alive)}),
-        Route(("/readyz",), {"GET": ("readiness", health.ready)}),
-        *optional,
+        *_watching_routes(health, metrics),
     )
     return table
 
@@ -114,6 +115,16 @@ def media_routes(media: MediaRoutes) -> tuple[Route, ...]:
         Route(inference("/audio/transcriptions"), {"POST": ("transcription", media.transcription)}),
         Route(inference("/stt/"), {"GET": job}, has_tail=True),
         Route(inference("/ocr"), {"POST": ("ocr", media.ocr)}),
+    )
+
+
+def _watching_routes(health: HealthRoutes, metrics: MetricsRoutes | None) -> tuple[Route, ...]:
+    """List the paths for whoever watches the server."""
+    optional = () if metrics is None else (Route(("/metrics",), {"GET": ("metrics", metrics.show)}),)
+    return (
+        Route(("/healthz",), {"GET": ("health", health.alive)}),
+        Route(("/readyz",), {"GET": ("readiness", health.ready)}),
+        *optional,
     )
 
 

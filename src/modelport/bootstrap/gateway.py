@@ -21,6 +21,7 @@ from modelport.api.request import Bodies
 from modelport.api.server import serve
 from modelport.api.table import all_routes
 from modelport.api.v1.about import AboutRoutes
+from modelport.api.v1.assets import AssetRoutes
 from modelport.api.v1.billing import BillingRoutes, no_top_up
 from modelport.api.v1.calls import CallRoutes
 from modelport.api.v1.documents import DocumentRoutes
@@ -36,6 +37,7 @@ from modelport.api.v1.plans import PlanRoutes
 from modelport.api.v1.reports import ReportRoutes
 from modelport.api.v1.responses import ResponseRoutes
 from modelport.api.v1.speeds import SpeedRoutes
+from modelport.bootstrap.assets import sweep_assets
 from modelport.bootstrap.background import Follower, Readiness, background, publish, sweep, sweep_rows, tidying, watch
 from modelport.bootstrap.catalogue import CatalogueInForce, load_catalogue, router_for
 from modelport.bootstrap.limits import limiter_of
@@ -121,6 +123,7 @@ async def gateway(settings: Settings, member: Membership | None = None) -> Async
             sweep(keeping, clock),
             sweep_rows(desk.database, owner, settings.storage.log_days),
             tidying(desk.database, owner),
+            sweep_assets(desk.archive, desk.database, owner, is_shared=settings.assets.url is not None),
         )
         await stack.enter_async_context(background(*sweeps))
         paying = stack.enter_context(payments(settings, desk.database))
@@ -195,6 +198,7 @@ def _app(
         ),
         exports=ExportRoutes(StoredExports(desk.database), clock, asyncio.to_thread),
         reports=ReportRoutes(Reports(desk.database), desk.cursors, clock, asyncio.to_thread, calls.pacing.admit_report),
+        assets=AssetRoutes(desk.archive),
         health=HealthRoutes(Readiness(desk.database, store).reason, lambda: in_force.rejected, number),
         metrics=None if token is None else MetricsRoutes(counters, token),
         payments=None if paying is None else PaymentRoutes(paying),

@@ -7,6 +7,8 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
+from modelport.assets.archive import Archive
+from modelport.bootstrap.parts import archive_of
 from modelport.core.credits import Credits
 from modelport.core.errors import Problem
 from modelport.keys.issue import KeyHasher, KeyIssuer
@@ -31,6 +33,7 @@ class Office:
     keys: Keys
     issuer: KeyIssuer
     cursors: Cursors
+    archive: Archive
 
     def now_ms(self) -> int:
         """Tell the time on the database's clock."""
@@ -100,7 +103,9 @@ def office(settings: Settings, *, is_held: bool = False) -> Generator[Office]:
     try:
         keys = Keys(database)
         hasher = KeyHasher(server)
-        yield Office(database, Accounts(database), keys, KeyIssuer(keys, hasher), Cursors(server))
+        yield Office(
+            database, Accounts(database), keys, KeyIssuer(keys, hasher), Cursors(server), archive_of(settings, server)
+        )
     finally:
         database.close()
 

@@ -1,19 +1,28 @@
 """The parts of a gateway that come straight from settings."""
 
+from collections.abc import Sequence
 from ipaddress import ip_address
 
+from modelport.assets.archive import Archive
+from modelport.assets.links import Links
+from modelport.assets.names import Shares
 from modelport.catalogue.catalogue import Catalogue
+from modelport.core.clock import SystemClock
 from modelport.core.errors import Secret
+from modelport.core.ids import IdSource
 from modelport.core.networks import Network, network_of
 from modelport.engines.engine import EngineSettings
 from modelport.engines.hub import HubFile
 from modelport.engines.supervisor import Engines
 from modelport.engines.weights import WeightsStore
 from modelport.settings import Settings, SettingsInvalid, provider_secret
+from modelport.storage.assets import Bucket, ObjectAssets, bucket_assets, folder_assets
 from modelport.upstream.dial import Tls
 from modelport.upstream.proxies import Proxies, parse_proxies
 
 WEIGHTS_FOLDER = "weights"
+ASSETS_FOLDER = "assets"
+_HOUR_MS = 3_600_000
 
 
 def weights_store(settings: Settings) -> WeightsStore:
@@ -67,3 +76,18 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def archive_of(settings: Settings, secrets: Sequence[tuple[int, bytes]]) -> Archive:
+    """Open the archive; nothing is loaded, made or connected to before the first file."""
+    lifetime_ms = int(settings.assets.keep_hours * _HOUR_MS)
+    links, shares = Links(secrets, lifetime_ms), Shares(secrets)
+    return Archive(_asset_store(settings), links, shares, SystemClock(), IdSource(), settings.assets.max_bytes)
+
+
+def _asset_store(settings: Settings) -> ObjectAssets:
+    chosen = settings.assets
+    if chosen.url is None:
+        return folder_assets(settings.data_dir / ASSETS_FOLDER)
+    bucket = Bucket(chosen.url, chosen.endpoint, chosen.region, chosen.access_key_id, chosen.secret_access_key)
+    return bucket_assets(bucket)

@@ -1,5 +1,6 @@
 """`modelport accounts`: who pays."""
 
+import asyncio
 import time
 from decimal import Decimal, InvalidOperation
 
@@ -147,7 +148,7 @@ def list_(settings: Settings, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def erase_(settings: Settings, name: str, forfeit: bool, yes: bool) -> None:
-    """Erase who the account NAME was: keys, kept responses, names, e-mail address and ids of its requests.
+    """Erase who the account NAME was: keys, files, kept responses, names, e-mail address and ids of its requests.
 
     Its entries and what each call cost stay, without a name. This cannot be undone; it can be run again at any time.
     """
@@ -158,10 +159,17 @@ def erase_(settings: Settings, name: str, forfeit: bool, yes: bool) -> None:
         if not yes:
             question = f"Erase the account '{name}' for good? Its keys stop working at once."
             click.confirm(question, abort=True, err=True)
-        done = erase(desk.database, account, forfeit=forfeit, pause=lambda: time.sleep(_BETWEEN_STEPS_S))
+        done = erase(
+            desk.database,
+            account,
+            forfeit=forfeit,
+            pause=lambda: time.sleep(_BETWEEN_STEPS_S),
+            forget_files=lambda: asyncio.run(desk.archive.forget(account.id)),
+        )
     click.echo(
-        f"erased the account, which is called {done.name} now: {done.keys:,} keys, {done.responses:,} kept responses, "
-        f"the ids of {done.rows:,} calls; {usd_text(done.forfeited)} USD were given up"
+        f"erased the account, which is called {done.name} now: {done.keys:,} keys, {done.files:,} files, "
+        f"{done.responses:,} kept responses, the ids of {done.rows:,} calls; {usd_text(done.forfeited)} USD were given "
+        "up"
     )
 
 

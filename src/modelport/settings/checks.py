@@ -61,6 +61,16 @@ def _has_address(value: Secret, schemes: tuple[str, ...]) -> bool:
     return parts.scheme in schemes and parts.netloc.count("@") <= 1 and not parts.fragment
 
 
+def _assets_url(value: str) -> str | None:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        parts = urlsplit("")
+    is_bare = not any(mark in value for mark in "?#@") and value.isascii() and value.isprintable() and " " not in value
+    is_fine = is_bare and parts.scheme in ("s3", "gs", "az") and parts.netloc
+    return None if is_fine else "an address such as s3://bucket/folder (or gs://…, az://…)"
+
+
 def _proxy(value: str) -> str | None:
     try:
         parse_proxies(value, None, None)
@@ -105,6 +115,8 @@ CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "database_url": _database_url,
     "redis_url": _redis_url,
     "egress.allow": _networks,
+    "assets.url": _assets_url,
+    "assets.endpoint": _public_url,
     "egress.https_proxy": _proxy,
     "egress.http_proxy": _proxy,
     "egress.ca_file": _ca_file,

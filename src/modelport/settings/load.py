@@ -19,7 +19,7 @@ from modelport.settings.sections import Settings
 PREFIX = "MODELPORT_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 FILE_NAME = "modelport.toml"
-SECTIONS = ("server", "storage", "money", "limits", "stripe", "egress", "engine")
+SECTIONS = ("server", "storage", "money", "limits", "stripe", "egress", "assets", "engine")
 
 GUIDE = "see docs/configuration.md"
 _ALSO_KNOWN = frozenset({CONFIG_VARIABLE, f"{PREFIX}KEY", f"{PREFIX}URL"})

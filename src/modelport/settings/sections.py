@@ -115,6 +115,45 @@ class Egress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ca_file: Annotated[Path | None, Meta(description="PEM file of certificate authorities to trust instead.")] = None
 
 
+class Assets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where files are kept that models make, and how files come in that callers point at."""
+
+    url: Annotated[
+        str | None,
+        Meta(
+            description="A store of objects that replicas share: `s3://bucket/folder` (or `gs://…`, `az://…`); "
+            "default: `assets` in the data folder."
+        ),
+    ] = None
+    endpoint: Annotated[
+        str | None, Meta(description="Where an S3 that is not Amazon's is; default: `AWS_ENDPOINT_URL`, else Amazon.")
+    ] = None
+    region: Annotated[str | None, Meta(description="The region of the S3 bucket; default: `AWS_REGION`.")] = None
+    access_key_id: Annotated[
+        str | None, Meta(description="The id of the S3 credential; default: `AWS_ACCESS_KEY_ID`, else the machine's.")
+    ] = None
+    secret_access_key: Annotated[
+        Secret | None, Meta(description="The S3 credential itself; default: `AWS_SECRET_ACCESS_KEY`.")
+    ] = None
+    keep_hours: Annotated[
+        Positive, Meta(description="How long a link to a file works; its file is deleted within a day after that.")
+    ] = 24.0
+    max_bytes: Annotated[Count, Meta(description="The largest file that is kept.")] = 512 * 1024 * 1024
+    reachable: Annotated[
+        bool,
+        Meta(description="Whether providers can fetch files from `public_url`; some take their inputs only like that."),
+    ] = False
+    max_input_bytes: Annotated[
+        Count, Meta(description="The largest file that a caller may point at or send inside a request.")
+    ] = 64 * 1024 * 1024
+    input_timeout_s: Annotated[
+        Positive, Meta(description="How long fetching a file that a caller points at may take, redirects included.")
+    ] = 30.0
+    input_redirects: Annotated[
+        int, Meta(ge=0, le=20, description="How many redirects are followed to such a file; each is checked anew.")
+    ] = 3
+
+
 class Engine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How local models run."""
 
@@ -171,4 +210,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     limits: Limits = Limits()
     stripe: Stripe = Stripe()
     egress: Egress = Egress()
+    assets: Assets = Assets()
     engine: Engine = Engine()

@@ -68,6 +68,7 @@ class Erased:
     responses: int = 0
     rows: int = 0
     forfeited: Credits = field(default_factory=lambda: Credits(0))
+    files: int = 0
 
 
 def erasable(database: Database, name: str) -> Erasable | None:
@@ -78,7 +79,19 @@ def erasable(database: Database, name: str) -> Erasable | None:
     return None if found is None else Erasable(found[0], found[1], bool(found[2]))
 
 
-def erase(database: Database, account: Erasable, *, forfeit: bool, pause: Callable[[], None]) -> Erased:
+def no_files() -> int:
+    """Stand for an account that cannot have files."""
+    return 0
+
+
+def erase(
+    database: Database,
+    account: Erasable,
+    *,
+    forfeit: bool,
+    pause: Callable[[], None],
+    forget_files: Callable[[], int] = no_files,
+) -> Erased:
     """Erase an account in short steps, with a pause after each, so that others can write in between.
 
     Can be done again at any time: it goes on where it was interrupted. Its keys stop working first, its name goes last,
@@ -94,6 +107,7 @@ def erase(database: Database, account: Erasable, *, forfeit: bool, pause: Callab
         done.forfeited = _forfeit(connection, account, database.now_ms()) if forfeit else Credits(0)
     with database.write() as connection:
         _refuse_open(connection, account, database.now_ms())
+    done.files = forget_files()
     done.responses = _forget_responses(database, account.id, pause)
     done.rows = _blank_rows(database, account.id, pause)
     with database.write() as connection:

@@ -17,6 +17,8 @@ _ASKED = json_body(
     }
 )
 
+_RANGE: Json = {"name": "Range", "in": "header", "description": "One range of bytes.", "schema": _TEXT}
+
 
 def _media(summary: str, tail: str = "") -> Facts:
     return Facts("Media", summary, _PLAIN, (CLIENT_REQUEST_ID,), _ASKED, tail, is_call=True, more=(501,))
@@ -43,6 +45,14 @@ ALL_FACTS: Mapping[str, Facts] = {
     "route.explain": Facts("Models", "How a call would go", _PLAIN, body=_ASKED, more=(400, 404)),
     "models.page": Facts(
         "Pages", "The page of a model, or the model for programs", _HTML | _PLAIN, tail="id", more=(404,)
+    ),
+    "assets": Facts(
+        "Files",
+        "A file by its link, or a part of it",
+        {"*/*": {"schema": _TEXT}},
+        (_RANGE,),
+        tail="link",
+        more=(403, 404, 410, 416, 503),
     ),
     "pages": Facts("Pages", "A page, or what belongs to one", _HTML, tail="name", more=(404,)),
 }

@@ -15,9 +15,12 @@ _ABOUT = (
     "One key for every model. Paths of calls also answer under /api/v1 and /v2 and without a prefix; `x-also-at` names "
     "those of each. What one model takes is in the document of /docs-json?model=ID."
 )
+_SLASHED = frozenset({"id", "model", "link"})
 _NO_WORD = re.compile(r"\W+")
 _ETAG: Json = {"ETag": {"schema": {"type": "string"}, "description": "Send it back in If-None-Match."}}
-_TAGGED = frozenset({"openapi", "docs.model", "models.list", "models.array", "models.show", "models.retrieve"})
+_TAGGED = frozenset(
+    {"assets", "openapi", "docs.model", "models.list", "models.array", "models.show", "models.retrieve"}
+)
 
 
 def whole_document(routes: Sequence[Route], root: str) -> Json:
@@ -66,6 +69,8 @@ def _operation(name: str, route: Route, *, is_one: bool) -> Json:
         answer["headers"] = CALL_HEADERS
     elif name in _TAGGED:
         answer["headers"] = _ETAG
+        if name == "assets":
+            answered["206"] = {"description": "The part that was asked for.", "content": facts.answers}
         answered["304"] = {"description": "Nothing has changed since."}
     operation: Json = {
         "operationId": name.replace(".", "_") if is_one else _NO_WORD.sub("_", f"{name}{route.paths[0]}").strip("_"),
@@ -102,5 +107,5 @@ def _errors(name: str, facts: Facts) -> Json:
 def _tail(facts: Facts) -> list[Json]:
     if not facts.tail:
         return []
-    about = "May contain slashes." if facts.tail in ("id", "model") else "The first characters of the key."
+    about = "May contain slashes." if facts.tail in _SLASHED else "The first characters of the key."
     return [{"name": facts.tail, "in": "path", "required": True, "description": about, "schema": {"type": "string"}}]
