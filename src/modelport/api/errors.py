@@ -28,6 +28,7 @@ from modelport.reports.transactions import InvalidCursor
 from modelport.routing import problems as routing
 from modelport.serving import ports
 from modelport.serving.exchange import CallerLeft
+from modelport.serving.inputs import InputRefused, InputUnreachable
 from modelport.serving.remembered import UnknownResponse
 
 ErrorOrigin = Literal["gateway", "provider"]
@@ -66,6 +67,8 @@ RULES: dict[type[Problem], Rule] = {
     http.MalformedRequest: Rule(400, "malformed_request"),
     http.MalformedBody: Rule(400, "malformed_body"),
     InvalidBody: Rule(400, "invalid_body"),
+    InputRefused: Rule(400, "invalid_input"),
+    InputUnreachable: Rule(400, "input_unreachable"),
     http.InvalidQuery: Rule(400, "invalid_query"),
     InvalidCursor: Rule(400, "invalid_cursor"),
     UnknownZone: Rule(400, "unknown_time_zone"),

@@ -9,7 +9,7 @@ from modelport.catalogue.facts import Timeouts
 from modelport.egress.guard import AddressRefused, Destination, Guard
 from modelport.serving.ports import ConnectFailed, FirstByteTimeout
 from modelport.upstream.address import Target, request_path
-from modelport.upstream.head import request_head
+from modelport.upstream.head import USER_AGENT, request_head
 from modelport.upstream.peer import Peer
 from modelport.upstream.pool import Exchange, Pool
 from modelport.upstream.proxies import Proxies
@@ -84,7 +84,7 @@ class GuardedFetch:
     def _exchange(self, pinned: PinnedAddress, timeouts: Timeouts) -> Exchange:
         target = pinned.target
         path = request_path(target, pinned.destination.path)
-        fields = [(b"user-agent", b"modelport"), (b"accept", b"*/*"), (b"accept-encoding", b"identity")]
+        fields = [(b"user-agent", USER_AGENT), (b"accept", b"*/*"), (b"accept-encoding", b"identity")]
         if target.proxy is not None and not target.is_tls and target.proxy.authorization is not None:
             fields.append((b"proxy-authorization", target.proxy.authorization.reveal().encode("ascii")))
         head = request_head("GET", path, target.authority, fields) + b"connection: close\r\n\r\n"

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterable, Mapping
 
+from modelport import __version__
 from modelport.catalogue.facts import AuthScheme
 from modelport.core.errors import Secret
 from modelport.upstream.address import UnsafeRequest
 
+USER_AGENT = f"modelport/{__version__}".encode()
 _NAME = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*")
 _OURS = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection", b"expect", b"upgrade", b"te"})

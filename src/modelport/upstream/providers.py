@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
-from modelport import __version__
 from modelport.catalogue.facts import Offer, Provider
 from modelport.core.errors import Secret
 from modelport.dialects.wire import Headers, UpstreamRequest
 from modelport.serving.ports import ProviderUnavailable, UpstreamAnswer
 from modelport.upstream.address import Target, check_path, parse_base_url, request_path
 from modelport.upstream.dial import Tls
-from modelport.upstream.head import credential, request_head
+from modelport.upstream.head import USER_AGENT, credential, request_head
 from modelport.upstream.peer import Peer
 from modelport.upstream.pool import Bucket, Exchange, Gate, Pool, PoolCounts, PoolLimits
 from modelport.upstream.proxies import Proxies
@@ -21,7 +20,6 @@ from modelport.upstream.proxies import Proxies
 _UNIX = "unix:"
 _KNOWN_ROUTES = 4096
 _RouteKey = tuple[str, str, str, str, Headers]
-_USER_AGENT = f"modelport/{__version__}".encode()
 
 
 class EngineSockets(Protocol):
@@ -120,7 +118,7 @@ class Providers:
         return Target(base.host, base.port, base.is_tls, proxy=proxy), base.path
 
     def _fields(self, offer: Offer, headers: Headers, target: Target) -> Iterator[tuple[bytes, bytes]]:
-        yield b"user-agent", _USER_AGENT
+        yield b"user-agent", USER_AGENT
         yield b"accept-encoding", b"identity"
         yield from headers
         said = dict(headers)
