@@ -5,13 +5,35 @@ import logging
 
 from modelport.assets.archive import Archive
 from modelport.bootstrap.background import duty
+from modelport.bootstrap.parts import proxies
 from modelport.core.errors import Problem
+from modelport.egress.guard import Guard, parse_ranges
+from modelport.serving.inputs import InputLimits, Inputs, Reach
+from modelport.settings import Settings, SettingsInvalid
 from modelport.storage.database import Database
+from modelport.upstream.guarded import GuardedFetch
+from modelport.upstream.pool import Pool
 
 _log = logging.getLogger(__name__)
 _FIRST_S = 60.0
 """A start has other things to do."""
 _SWEEP_S = 900.0
+
+
+def inputs_of(settings: Settings, archive: Archive, pool: Pool) -> Inputs:
+    """Read files that callers point at, through the egress guard. Raises `SettingsInvalid`."""
+    egress, chosen = settings.egress, settings.assets
+    try:
+        guard = Guard(parse_ranges(egress.allow), frozenset(egress.ports), egress.trust_proxy)
+    except ValueError as error:
+        raise SettingsInvalid(f"setting {error}; see docs/configuration.md") from error
+    public_url = None if settings.public_url is None else settings.public_url.rstrip("/")
+    return Inputs(
+        GuardedFetch(pool, guard, proxies=proxies(settings)),
+        archive,
+        InputLimits(chosen.max_input_bytes, chosen.input_timeout_s, chosen.input_redirects),
+        Reach(public_url, chosen.reachable, passes_on=not egress.allow),
+    )
 
 
 async def sweep_assets(archive: Archive, database: Database, owner: str, *, is_shared: bool) -> None:

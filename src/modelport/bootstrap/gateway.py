@@ -6,7 +6,7 @@ import gc
 import logging
 import random
 import secrets
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from decimal import Decimal
@@ -37,7 +37,7 @@ from modelport.api.v1.plans import PlanRoutes
 from modelport.api.v1.reports import ReportRoutes
 from modelport.api.v1.responses import ResponseRoutes
 from modelport.api.v1.speeds import SpeedRoutes
-from modelport.bootstrap.assets import sweep_assets
+from modelport.bootstrap.assets import inputs_of, sweep_assets
 from modelport.bootstrap.background import Follower, Readiness, background, publish, sweep, sweep_rows, tidying, watch
 from modelport.bootstrap.catalogue import CatalogueInForce, load_catalogue, router_for
 from modelport.bootstrap.limits import limiter_of
@@ -61,6 +61,8 @@ from modelport.serving.calls import ServeCalls
 from modelport.serving.counting import CountTokens
 from modelport.serving.estimate import Estimator
 from modelport.serving.health import Health
+from modelport.serving.inlining import Inlining
+from modelport.serving.inputs import Inputs
 from modelport.serving.keeping import Keeping
 from modelport.serving.media import ServeMedia
 from modelport.serving.pacing import Pacing
@@ -119,13 +121,7 @@ async def gateway(settings: Settings, member: Membership | None = None) -> Async
         follower = Follower(changes, ring, book, in_force)
         await stack.enter_async_context(background(follower.follow(), watch(in_force, providers)))
         keeping = Keeping(StoredResponses(desk.database), settings.storage.response_days, asyncio.to_thread)
-        sweeps = (
-            sweep(keeping, clock),
-            sweep_rows(desk.database, owner, settings.storage.log_days),
-            tidying(desk.database, owner),
-            sweep_assets(desk.archive, desk.database, owner, is_shared=settings.assets.url is not None),
-        )
-        await stack.enter_async_context(background(*sweeps))
+        await stack.enter_async_context(background(*_sweeps(settings, desk, keeping, owner, clock)))
         paying = stack.enter_context(payments(settings, desk.database))
         await stack.enter_async_context(money_duties(desk.database, owner, paying))
         if settings.engine.preload and isinstance(engines, Engines):
@@ -147,7 +143,22 @@ async def gateway(settings: Settings, member: Membership | None = None) -> Async
         )
         number = None if member is None else member.number
         speeds = Speeds(traffic, measured, clock)
-        yield _app(settings, desk, ring, store, in_force, calls, keeping, paying, speeds, clock, counters, number)
+        inputs = inputs_of(settings, desk.archive, providers.pool)
+        yield _app(
+            settings, desk, ring, store, in_force, calls, inputs, keeping, paying, speeds, clock, counters, number
+        )
+
+
+def _sweeps(
+    settings: Settings, desk: Office, keeping: Keeping, owner: str, clock: Clock
+) -> tuple[Coroutine[object, object, None], ...]:
+    """Forget what was kept for long enough."""
+    return (
+        sweep(keeping, clock),
+        sweep_rows(desk.database, owner, settings.storage.log_days),
+        tidying(desk.database, owner),
+        sweep_assets(desk.archive, desk.database, owner, is_shared=settings.assets.url is not None),
+    )
 
 
 def _providers(settings: Settings, catalogue: Catalogue, engines: EngineSockets) -> Providers:
@@ -168,6 +179,7 @@ def _app(
     store: Ledger,
     in_force: CatalogueInForce,
     calls: ServeCalls,
+    inputs: Inputs,
     keeping: Keeping,
     paying: PaymentDesk | None,
     speeds: Speeds,
@@ -181,8 +193,9 @@ def _app(
     models = ModelRoutes(
         lambda: in_force.catalogue, lambda model: in_force.router.shown_rates(model, clock.now_ms()), links, clock
     )
+    counting = CountTokens(in_force, calls.upstream, calls.pacing, clock)
     routes = all_routes(
-        calls=CallRoutes(calls, CountTokens(in_force, calls.upstream, calls.pacing, clock), keeping),
+        calls=CallRoutes(calls, counting, keeping, Inlining(inputs), links),
         media=MediaRoutes(ServeMedia(in_force, calls.ledger, clock, calls.new_id, status_of, code_of)),
         responses=ResponseRoutes(keeping.responses, clock, asyncio.to_thread),
         models=models,

@@ -136,7 +136,7 @@ class Inputs:
 
         Raises `InputRefused`, naming the field, and `AssetsUnavailable`.
         """
-        limit_bytes = min(wanted.limit_bytes or self.limits.max_bytes, self.limits.max_bytes)
+        limit_bytes = self._limit_bytes(wanted)
         address = ""
         if isinstance(value, Upload):
             data, stem = value.data, value.name
@@ -149,11 +149,12 @@ class Inputs:
             address = value if self._reach.passes_on else ""
         else:
             data, stem = await self._written(value, wanted.field, limit_bytes), ""
-        if len(data) > limit_bytes:
-            raise _too_large(wanted.field, limit_bytes)
-        kind = await self._run(sniff, data) if len(data) > _SMALL_CHARS else sniff(data)
-        _check_kind(kind, wanted)
-        return Input(data, kind.content_type, _named(stem, kind), address)
+        return await self._recognised(data, stem, wanted, address)
+
+    async def own(self, value: str, wanted: Wanted, root: str = "") -> Input | None:
+        """Read a file of ours by its link; None where that is somebody else's address. Raises as `read`."""
+        found = await self._own(value, wanted.field, root, self._limit_bytes(wanted))
+        return None if found is None else await self._recognised(*found, wanted, "")
 
     async def address(self, given: Input, field: str, provider: str, account_id: int) -> str:
         """Return an address under which a provider can fetch a file: the caller's own, else one of ours.
@@ -167,6 +168,18 @@ class Inputs:
             raise InputUnreachable(field, provider, missing)
         key = await self._archive.keep(account_id, given.data)
         return f"{self._reach.public_url}{self._archive.path(key)}"
+
+    def _limit_bytes(self, wanted: Wanted) -> int:
+        return min(wanted.limit_bytes or self.limits.max_bytes, self.limits.max_bytes)
+
+    async def _recognised(self, data: bytes, stem: str, wanted: Wanted, address: str) -> Input:
+        """See what a file is, and whether that is what the field takes."""
+        limit_bytes = self._limit_bytes(wanted)
+        if len(data) > limit_bytes:
+            raise _too_large(wanted.field, limit_bytes)
+        kind = await self._run(sniff, data) if len(data) > _SMALL_CHARS else sniff(data)
+        _check_kind(kind, wanted)
+        return Input(data, kind.content_type, _named(stem, kind), address)
 
     async def _own(self, value: str, field: str, root: str, limit_bytes: int) -> tuple[bytes, str] | None:
         """Read a file of ours by its address; None where it is somebody else's."""

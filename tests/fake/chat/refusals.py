@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.fake.calls import knows
 from tests.fake.chat.vendor_rules import vendor_rules
+from tests.fake.reach import is_out_of_reach
 from tests.fake.vendor import Refusal, Vendor, hides_thoughts, phrase, thinks
 
 Body = Mapping[str, Any]
@@ -249,6 +250,8 @@ def _part(where: str, part: Any) -> Iterator[Refusal]:
             yield Refusal(400, f"Invalid type for '{where}.image_url': expected an object.", where, "invalid_type")
         elif not isinstance(url, str) or not url.startswith(("http://", "https://", "data:image/")):
             yield Refusal(400, f"Invalid '{where}.image_url.url': expected a URL.", where, "invalid_image_url")
+        elif is_out_of_reach(url):
+            yield Refusal(400, "Failed to download image.", where, "invalid_image_url")
 
 
 def _tools(vendor: Vendor, body: Body) -> Iterator[Refusal]:

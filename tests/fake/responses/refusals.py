@@ -15,6 +15,7 @@ from msgspec import UNSET
 from tests.fake.convert import Wrong, convert
 from tests.fake.issued import looks_issued
 from tests.fake.memory import Memory
+from tests.fake.reach import is_out_of_reach
 from tests.fake.responses.types import (
     ITEMS,
     OTHER_ITEMS,
@@ -273,10 +274,14 @@ def _file(where: str, part: InputImage | InputFile) -> Iterator[Refusal]:
         elif part.image_url is not None and not part.image_url.startswith(("https://", "http://", "data:image/")):
             text = f"Invalid '{where}.image_url'. Expected a valid URL, but got a value with an invalid format."
             yield Refusal(400, text, f"{where}.image_url", "invalid_value")
+        elif part.image_url is not None and is_out_of_reach(part.image_url):
+            yield Refusal(400, "Error while downloading file.", "url", "invalid_value")
         return
     sources = [part.file_data is not UNSET, part.file_url is not UNSET, part.file_id is not None]
     if sum(sources) != 1:
         yield Refusal(400, f"Missing required parameter: '{where}.file_id'.", where, "missing_required_parameter")
+    if isinstance(part.file_url, str) and is_out_of_reach(part.file_url):
+        yield Refusal(400, "Error while downloading file.", "url", "invalid_value")
     if isinstance(part.file_data, str):
         if part.filename is UNSET:
             text = f"Missing required parameter: '{where}.filename'."

@@ -1,15 +1,17 @@
 """Calls of models: which wire format is met at which address, and the way into serving."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from modelport.api.access import ACCESS, check_access
+from modelport.api.links import Links
 from modelport.api.problems import UnknownRoute
 from modelport.api.request import Answer, Request, json_answer
 from modelport.dialects.table import CHAT, COMPLETIONS, EMBEDDINGS, MESSAGES, RESPONSES, Format, Parser
 from modelport.keys.key import Key
 from modelport.serving.exchange import CallRequest, Memory
+from modelport.serving.inlining import MARK
 from modelport.serving.ports import Client
 
 
@@ -25,6 +27,15 @@ class Count(Protocol):
     async def __call__(self, request: CallRequest, key: Key) -> int: ...
 
 
+Inline = Callable[[bytes, str], Awaitable[bytes]]
+"""Puts our own files into a body in place of their links; the second argument is our address as the caller knows it."""
+
+
+async def as_it_came(body: bytes, root: str) -> bytes:
+    """Leave a body alone."""
+    return body
+
+
 @dataclass(frozen=True, slots=True)
 class CallRoutes:
     """The addresses under which models are called."""
@@ -32,6 +43,8 @@ class CallRoutes:
     serve: Serve
     count: Count
     memory: Memory
+    inline: Inline = as_it_came
+    links: Links = field(default_factory=Links)
 
     async def chat(self, request: Request) -> None:
         """`POST /v1/chat/completions`."""
@@ -71,6 +84,8 @@ class CallRoutes:
     async def _read(self, request: Request, met: Format, model: str | None = None) -> CallRequest:
         memory = self.memory if met is RESPONSES else None
         body = await request.json_body()
+        if MARK in body:
+            body = await self.inline(body, self.links.root(request.scope, request.headers))
         return CallRequest(body, met, request.request_id, request.client_request_id, model, memory)
 
 
