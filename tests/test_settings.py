@@ -47,6 +47,10 @@ def test_proxies_are_taken_from_the_usual_variables(tmp_path: Path) -> None:
         ({"MODELPORT_PORT": "70000"}, "'port' (MODELPORT_PORT)"),
         ({"MODELPORT_STORAGE_DURABILITY": "never"}, "'storage.durability' (MODELPORT_STORAGE_DURABILITY)"),
         ({"MODELPORT_CONFIG": "/nonexistent/file.toml"}, "MODELPORT_CONFIG"),
+        ({"MODELPORT_ASSETS_URL": "https://bucket.example"}, "'assets.url' (MODELPORT_ASSETS_URL)"),
+        ({"MODELPORT_ASSETS_URL": "s3://id:secret@bucket/x"}, "'assets.url' (MODELPORT_ASSETS_URL)"),
+        ({"MODELPORT_ASSETS_URL": "s3:///x"}, "'assets.url' (MODELPORT_ASSETS_URL)"),
+        ({"MODELPORT_ASSETS_ENDPOINT": "minio:9000"}, "'assets.endpoint' (MODELPORT_ASSETS_ENDPOINT)"),
         ({"MODELPORT_STRIPE_LEAST_USD": "1e999999"}, "'stripe.least_usd' (MODELPORT_STRIPE_LEAST_USD)"),
     ],
 )

@@ -1,9 +1,15 @@
 """Files by their signed links."""
 
+import tracemalloc
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
 import httpx
 import pytest
 
 from modelport.core.clock import DAY_MS
+from modelport.storage.assets import folder_assets
 from tests.api.site import ACCOUNT, Site
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 10
@@ -166,3 +172,25 @@ async def test_a_file_that_was_deleted_is_not_found() -> None:
         await site.archive.forget(ACCOUNT)
         answer = await client.get(path)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "asset_not_found")
+
+
+async def test_a_large_file_is_streamed_in_and_out_without_being_in_memory(tmp_path: Path) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for number in range(64):
+            yield bytes([number]) * 2**20
+
+    site = Site()
+    site.archive = replace(site.archive, store=folder_assets(tmp_path / "assets"), limit_bytes=2**30)
+    async with site.running() as client:
+        tracemalloc.start()
+        try:
+            path = site.archive.path(await site.archive.keep(ACCOUNT, pieces()))
+            received = 0
+            async with client.stream("GET", path) as answer:
+                async for piece in answer.aiter_raw(2**16):
+                    received += len(piece)
+            peak_bytes = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert received == 64 * 2**20
+    assert peak_bytes < 24 * 2**20

@@ -87,7 +87,11 @@ async def test_openai_refuses_a_call_that_is_wrong(fake: FakeUpstream, fields: d
                 {"role": "tool", "content": "", "tool_call_id": "x"},
             ]
         },
-        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://a.example/b.png"}}]}]},
+        {
+            "messages": [
+                {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://a.example/b.png"}}]}
+            ]
+        },
         {
             "messages": [{"role": "developer", "content": "Answer in JSON."}, USER],
             "response_format": {"type": "json_object"},

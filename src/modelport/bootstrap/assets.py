@@ -36,7 +36,9 @@ def inputs_of(settings: Settings, archive: Archive, pool: Pool) -> Inputs:
     )
 
 
-async def sweep_assets(archive: Archive, database: Database, owner: str, *, is_shared: bool) -> None:
+async def sweep_assets(
+    archive: Archive, database: Database, owner: str, *, is_shared: bool, first_s: float = _FIRST_S
+) -> None:
     """Delete files to which no link leads any more, for ever; in a store that is shared one process does it for all.
 
     A folder is swept by each process that uses it: those of other machines have folders of their own.
@@ -46,7 +48,7 @@ async def sweep_assets(archive: Archive, database: Database, owner: str, *, is_s
         if swept := await archive.sweep():
             _log.info("%d old files were deleted", swept)
 
-    await asyncio.sleep(_FIRST_S)
+    await asyncio.sleep(first_s)
     if is_shared:
         await duty(database, "assets", owner, _SWEEP_S, sweep)
     while True:
