@@ -21,7 +21,7 @@ from modelport.api.table import all_routes
 from modelport.api.v1.about import AboutRoutes
 from modelport.api.v1.assets import AssetRoutes
 from modelport.api.v1.billing import BillingRoutes, no_top_up
-from modelport.api.v1.calls import CallRoutes
+from modelport.api.v1.calls import CallRoutes, Inline, as_it_came
 from modelport.api.v1.documents import DocumentRoutes
 from modelport.api.v1.exports import ExportRoutes
 from modelport.api.v1.health import HealthRoutes
@@ -172,6 +172,7 @@ class Site:
     exports: Exports = field(default_factory=TwinExports)
     traffic: Traffic = field(default_factory=Traffic)
     published: TwinTraffic = field(default_factory=TwinTraffic)
+    inline: Inline = as_it_came
     files: TwinAssets = field(default_factory=TwinAssets)
     counters: Counters = field(default_factory=Counters)
     metrics_token: str | None = "a token"
@@ -230,7 +231,7 @@ class Site:
         speeds = Speeds(self.traffic, self.published, self.clock)
         models = ModelRoutes(lambda: CATALOGUE, lambda model: None, self.links, self.clock)
         routes = all_routes(
-            calls=CallRoutes(serve, count, Keeping(self.kept, 1, run_at_once)),
+            calls=CallRoutes(serve, count, Keeping(self.kept, 1, run_at_once), self.inline, self.links),
             media=MediaRoutes(make),
             responses=ResponseRoutes(self.kept, self.clock, run_at_once),
             models=models,

@@ -1,4 +1,4 @@
-"""What `doctor` says of the database and of Redis."""
+"""What `doctor` says of the database, of Redis and of the store of files."""
 
 import json
 import shutil
@@ -182,3 +182,28 @@ def test_no_password_of_redis_that_cannot_be_used_is_shown(address: str, tmp_pat
 def test_without_redis_nothing_is_said_of_it(tmp_path: Path) -> None:
     findings = json.loads(Place("", tmp_path, {}).doctor().stdout)["findings"]
     assert "redis" not in [one["name"] for one in findings]
+
+
+def test_the_folder_of_files_is_named_and_not_made(tmp_path: Path) -> None:
+    found = Place("", tmp_path, {}).found("files")
+    assert (found["state"], found["detail"]) == ("ok", str(tmp_path / "assets"))
+    assert not (tmp_path / "assets").exists()
+
+
+def test_files_that_replicas_do_not_share_are_told(server: Place) -> None:
+    assert "replicas share files by `assets.url`" in server.found("files")["detail"]
+
+
+def test_a_store_of_files_that_cannot_be_reached_is_told_without_its_credential(tmp_path: Path) -> None:
+    away = {
+        "MODELPORT_ASSETS_URL": "s3://files/below",
+        "MODELPORT_ASSETS_ENDPOINT": "http://127.0.0.1:1",
+        "MODELPORT_ASSETS_REGION": "eu-central-1",
+        "MODELPORT_ASSETS_ACCESS_KEY_ID": "ann",
+        "MODELPORT_ASSETS_SECRET_ACCESS_KEY": "hunter2",
+    }
+    place = Place("", tmp_path, {})
+    found = place.found("files", **away)
+    assert found["state"] == "broken"
+    assert found["detail"].startswith("s3://files/below: this gateway's store of files cannot be used now")
+    assert "hunter2" not in place.doctor(**away).output

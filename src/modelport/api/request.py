@@ -123,6 +123,11 @@ class Request:
                 return secret
         return (headers.get(b"x-api-key") or headers.get(b"api-key") or b"").strip() or None
 
+    def hold(self, size: int) -> None:
+        """Count bytes that this request keeps until it is answered; raises `Overloaded` when there is no room."""
+        self.bodies.hold(size)
+        self.held_bytes += size
+
     async def json_body(self, limit_bytes: int | None = None) -> bytes:
         """Read the whole body, which must be called JSON or look like it; whether it is JSON is not checked here."""
         headers = self.headers
@@ -170,8 +175,7 @@ class Request:
             if size > limit_bytes:
                 raise BodyTooLarge(limit_bytes)
             if size > SMALL_BYTES:
-                self.bodies.hold(len(piece))
-                self.held_bytes += len(piece)
+                self.hold(len(piece))
             if not message.get("more_body", False):
                 return b"".join((*pieces, piece)) if pieces else piece
             pieces.append(piece)

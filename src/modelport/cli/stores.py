@@ -1,4 +1,4 @@
-"""What `doctor` finds about the database and Redis."""
+"""What `doctor` finds about the database, Redis and the store of files."""
 
 import asyncio
 import shutil
@@ -8,7 +8,9 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from modelport.assets.store import AssetsUnavailable
 from modelport.bootstrap.office import SecretMissing, database_url
+from modelport.bootstrap.parts import ASSETS_FOLDER, archive_of
 from modelport.core.errors import Problem, Secret
 from modelport.limits.store import LimitsUnavailable
 from modelport.settings import Settings
@@ -21,6 +23,8 @@ _LEAST_BYTES = 100_000_000
 _NEEDED_CONNECTIONS = CONNECTIONS + 1
 """What a process opens at most: its pool, and the one on which it hears of changes."""
 _REDIS_WITHIN_S = 5.0
+_NO_SECRETS: list[tuple[int, bytes]] = []
+"""Looking needs none."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -33,10 +37,11 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def examine_stores(settings: Settings) -> Iterator[Finding]:
-    """Look at the database and, where there is one, at Redis."""
+    """Look at the database, at the store of files and, where there is one, at Redis."""
     if settings.database_url is not None and settings.secret is None:
         yield _found("secret", "broken", SecretMissing().message)
     yield from _database(settings)
+    yield _files(settings)
     if settings.redis_url is not None:
         yield _redis(settings.redis_url)
 
@@ -109,6 +114,18 @@ def _content(database: Database, found: Standing, where: str) -> Finding:
 
 def _reached(found: Standing) -> str:
     return "no revision yet" if found.revision is None else f"revision {found.revision}"
+
+
+def _files(settings: Settings) -> Finding:
+    """Look into the store; nothing is written there."""
+    where = settings.assets.url or str(settings.data_dir / ASSETS_FOLDER)
+    try:
+        asyncio.run(archive_of(settings, _NO_SECRETS).store.parts())
+    except AssetsUnavailable as problem:
+        return _found("files", "broken", f"{where}: {problem.message}")
+    if settings.database_url is not None and settings.assets.url is None:
+        return _found("files", "ok", f"{where}, of this machine alone: replicas share files by `assets.url`")
+    return _found("files", "ok", where)
 
 
 def _redis(url: Secret) -> Finding:

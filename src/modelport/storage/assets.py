@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Generator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,14 +15,19 @@ from modelport.assets.store import AssetsUnavailable
 from modelport.core.errors import Problem, Secret
 
 if TYPE_CHECKING:
-    from obstore.store import ClientConfig, ObjectStore, S3Config
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig, S3Config
 
 _log = logging.getLogger(__name__)
 
 PIECE_BYTES = 1024 * 1024
 """How much of a file is in memory while it is read."""
 _AT_ONCE = 1000
+_PARTS_AT_ONCE = 2
+"""How many parts of a stream, of five megabytes each, are on their way to the store and in memory."""
 _TIMEOUT = "60s"
+_CONNECT = "5s"
+_RETRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
+"""A caller waits meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ class ObjectAssets:
         import obstore
 
         with _told():
-            await obstore.put_async(self._store(), name, content)
+            await obstore.put_async(self._store(), name, content, max_concurrency=_PARTS_AT_ONCE)
 
     async def move(self, name: str, to: str) -> None:
         """Give a file another name."""
@@ -145,10 +151,11 @@ def bucket_assets(bucket: Bucket) -> ObjectAssets:
     def opened() -> "ObjectStore":
         from obstore.store import from_url
 
-        options: ClientConfig = {"timeout": _TIMEOUT, "allow_http": (bucket.endpoint or "").startswith("http://")}
+        is_plain = (bucket.endpoint or "").startswith("http://")
+        options: ClientConfig = {"timeout": _TIMEOUT, "connect_timeout": _CONNECT, "allow_http": is_plain}
         if bucket.url.startswith("s3://"):
-            return from_url(bucket.url, config=_s3(bucket), client_options=options)
-        return from_url(bucket.url, client_options=options)
+            return from_url(bucket.url, config=_s3(bucket), client_options=options, retry_config=_RETRIES)
+        return from_url(bucket.url, client_options=options, retry_config=_RETRIES)
 
     return ObjectAssets(opened)
 

@@ -85,7 +85,9 @@ class CallRoutes:
         memory = self.memory if met is RESPONSES else None
         body = await request.json_body()
         if MARK in body:
+            came_bytes = len(body)
             body = await self.inline(body, self.links.root(request.scope, request.headers))
+            request.hold(len(body) - came_bytes)
         return CallRequest(body, met, request.request_id, request.client_request_id, model, memory)
 
 
