@@ -15,6 +15,8 @@ import msgspec
 
 from tests.fake.calls import Call
 from tests.fake.endpoints import endpoint_of
+from tests.fake.media.seam import MediaStudio
+from tests.fake.media.table import media_answer
 from tests.fake.memory import Memory
 from tests.fake.misbehaviour import answer
 from tests.fake.models import Pace
@@ -86,6 +88,8 @@ class FakeUpstream:
         self.requests: deque[Received] = deque(maxlen=keep_requests)
         self.served: dict[str, Served] = {}
         self.memory = Memory()
+        self.studio = MediaStudio()
+        """What vendors of media remember."""
         self.refused = 0
         """Calls that were refused as wrong."""
         self.dials = 0
@@ -141,6 +145,7 @@ class FakeUpstream:
         self.requests.clear()
         self.served.clear()
         self.memory.clear()
+        self.studio = MediaStudio()
         self.dials = self.refused = 0
         self.changed()
 
@@ -343,6 +348,8 @@ class _Connection(asyncio.Protocol):
         path, _, query = request.path.partition("?")
         if path == "/_served":
             return self._ledger(request.method)
+        if (media := self._media(request, path, query)) is not None:
+            return media
         found = next((found for found in _PREFIXES if path.startswith(found[0] + "/")), None)
         if found is None:
             return _json(404, {"error": {"message": f"Invalid URL ({request.method} {path})"}})
@@ -354,6 +361,18 @@ class _Connection(asyncio.Protocol):
         if rest == "/models" and request.method == "GET":
             return _json(200, {"object": "list", "data": [{"id": m, "object": "model"} for m in sorted(vendor.models)]})
         return self._call_of(vendor, request, rest, query)
+
+    def _media(self, request: _Request, path: str, query: str) -> Script | None:
+        """Answer what is asked of a vendor of media, if it is."""
+        fake, headers = self._fake, request.headers or {}
+        fake.studio.base_url = fake.base_url
+        answer = media_answer(request.method, path, query, headers, request.body, fake.studio)
+        if answer is None:
+            return None
+        name = path.strip("/").partition("/")[0]
+        fake.requests.append(Received(name, request.method, path, headers, request.body, self._number, query))
+        fake.refused += answer.status >= 400
+        return play(Answer(answer.status, [answer.bytes], answer.content_type, headers=answer.headers, trailer=()))
 
     def _call_of(self, vendor: Vendor, request: _Request, rest: str, query: str) -> Script:
         endpoint = endpoint_of(vendor, rest)

@@ -7,6 +7,8 @@ from typing import Literal
 
 _REASONS = {
     200: "OK",
+    201: "Created",
+    202: "Accepted",
     302: "Found",
     400: "Bad Request",
     401: "Unauthorized",

@@ -7,26 +7,29 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from modelport.api.errors import code_of, refusal, status_of
+from modelport.api.errors import refusal, status_of
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.facts import Model
 from modelport.catalogue.load import load
 from modelport.catalogue.problems import RetiredModel, UnknownModel
 from modelport.core.clock import SystemClock
+from modelport.core.counters import Counters
 from modelport.core.errors import InvalidBody, Problem
-from modelport.core.ids import IdSource
 from modelport.dialects.media import addresses
 from modelport.dialects.media.addresses import Met, video_of
 from modelport.dialects.media.call import taken_by
 from modelport.keys.key import Key, ModelNotAllowed, ProviderNotAllowed
 from modelport.ledger.book import Book
 from modelport.ledger.records import CallRecord
+from modelport.limits.limiter import Limiter
 from modelport.routing.problems import UnknownProvider, Unpriced, Unserved, Unspoken, WrongOperation
 from modelport.routing.router import Router
 from modelport.serving.exchange import CallFailed
 from modelport.serving.media import MediaRequest, ServeMedia
 from tests.catalogue.drawn import media_models, required_of
-from tests.serving.stage import NotingClient, Routes, key_of
+from tests.serving.stage import NotingClient, Routes, ScriptedUpstream, key_of
+from tests.serving.studio import media_on
+from tests.twins.files import TwinFiles
 from tests.twins.ledger import Vault, VaultLedger
 
 CATALOGUE = load()
@@ -72,7 +75,8 @@ async def studio(catalogue: Catalogue = CATALOGUE, *configured: str) -> AsyncGen
     vault = Vault()
     async with Book(VaultLedger(vault, "here"), CLOCK, 0.2) as book:
         routes = Routes(Router(catalogue, frozenset(configured)))
-        yield Studio(ServeMedia(routes, book, CLOCK, IdSource(), status_of, code_of), vault)
+        async with Limiter(CLOCK, Counters()) as limiter:
+            yield Studio(media_on(routes, book, limiter, ScriptedUpstream({}), TwinFiles()), vault)
 
 
 def met_of(model: Model) -> Met:

@@ -112,7 +112,8 @@ def media_routes(media: MediaRoutes) -> tuple[Route, ...]:
         Route(inference("/audio/speech"), {"POST": ("speech", media.openai_speech)}),
         Route(inference("/stt"), {"POST": ("transcription", media.transcription_now)}),
         Route(inference("/stt/create"), {"POST": ("transcription", media.transcription)}),
-        Route(inference("/audio/transcriptions"), {"POST": ("transcription", media.transcription)}),
+        Route(inference("/audio/transcriptions"), {"POST": ("transcription", media.captions)}),
+        Route(inference("/audio/translations"), {"POST": ("transcription", media.translations)}),
         Route(inference("/stt/"), {"GET": job}, has_tail=True),
         Route(inference("/ocr"), {"POST": ("ocr", media.ocr)}),
     )

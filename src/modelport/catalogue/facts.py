@@ -42,6 +42,9 @@ SpokenDialect = Literal[
     "google_gemini",
     "openai_embeddings",
     "google_embeddings",
+    "fal_queue",
+    "openai_audio",
+    "openai_images",
 ]
 """The wire formats that this version calls."""
 Dialect = Literal[
@@ -56,7 +59,6 @@ Dialect = Literal[
     "dashscope_video",
     "deepgram",
     "elevenlabs",
-    "fal_queue",
     "google_documentai",
     "google_gemini_image",
     "google_imagen",
@@ -71,8 +73,6 @@ Dialect = Literal[
     "minimax_speech",
     "minimax_video",
     "mistral_ocr",
-    "openai_audio",
-    "openai_images",
     "openai_video",
     "pixverse",
     "recraft",

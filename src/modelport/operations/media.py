@@ -1,12 +1,17 @@
 """Pictures, videos, music, speech, transcripts, pages and meshes: what is asked for, in the model's own parameters."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 from msgspec import Struct
 
 Delivery = Literal["url", "base64", "bytes"]
 """How a caller wants a file: as a link, inside the answer, or as the answer itself."""
+
+
+CaptionForm = Literal["json", "text", "srt", "verbose_json", "vtt"]
+"""How a caller wants a transcript, where it may say."""
+CAPTION_FORMS: tuple[CaptionForm, ...] = get_args(CaptionForm)
 
 
 class Upload(Struct, frozen=True):
@@ -28,3 +33,5 @@ class MediaCall(Struct, frozen=True):
     """None where the caller did not say."""
     dropped: tuple[str, ...] = ()
     """The places of what was sent and is not used."""
+    caption: CaptionForm = "json"
+    """Of a transcript."""

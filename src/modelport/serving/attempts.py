@@ -88,7 +88,7 @@ class FirstSuccess:
                 refusal = refusal or problem
             except (UpstreamFault, UpstreamProblem) as problem:
                 last, asked_last = problem, pair
-                if not _worth_another(problem):
+                if not worth_another(problem):
                     break
         if last is None or asked_last is None:
             assert refusal is not None, "a plan has at least one offer"
@@ -121,7 +121,7 @@ class FirstSuccess:
         except (UpstreamFault, UpstreamProblem) as problem:
             status = problem.status if isinstance(problem, UpstreamFault) else None
             self._attempts.append(Attempt(offer.provider.id, status, type(problem).__name__, self._since_ms(begun_s)))
-            if _worth_another(problem):
+            if worth_another(problem):
                 self._health.failed(offer, getattr(problem, "retry_after_s", None))
             raise
         self._health.worked(offer)
@@ -168,7 +168,8 @@ class FirstSuccess:
         return int((self._clock.monotonic_s() - begun_s) * 1000)
 
 
-def _worth_another(problem: UpstreamFault | UpstreamProblem) -> bool:
+def worth_another(problem: UpstreamFault | UpstreamProblem) -> bool:
+    """Whether another try, here or at another offer, may do better."""
     return problem.retryable if isinstance(problem, UpstreamFault) else True
 
 

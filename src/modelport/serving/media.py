@@ -1,24 +1,40 @@
-"""A call for media: read, checked against its model, planned."""
+"""A call for media, from the request to the last byte: read → plan → pace → hold → make → keep → settle."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from msgspec import Struct
 
 from modelport.catalogue.facts import Model
 from modelport.core.clock import Clock
+from modelport.core.credits import Credits, usd_text
 from modelport.core.errors import Problem
+from modelport.core.pace import FREE_PACE
+from modelport.dialects.media import answers
 from modelport.dialects.media.addresses import Met
-from modelport.dialects.media.call import Sent, checked, opened
+from modelport.dialects.media.answers import Given
+from modelport.dialects.media.call import Sent, checked, opened, taken_by
+from modelport.dialects.media.captions import CAPTION_TYPES, captioned
 from modelport.dialects.table import Format
 from modelport.keys.key import Key
 from modelport.ledger.book import Book
+from modelport.ledger.hold import Hold
+from modelport.operations.made import File, Made, Pages, Pictures, Sound, Transcript
 from modelport.operations.media import Delivery, MediaCall
-from modelport.routing.problems import Unspoken, WrongOperation
+from modelport.operations.usage import NOTHING_USED, Usage
+from modelport.pricing.charge import charge
+from modelport.pricing.media import expected, rates_of, used
+from modelport.routing.problems import Unpriced, WrongOperation
 from modelport.routing.router import Plan, Router
-from modelport.serving.calls import Routes
-from modelport.serving.exchange import CallFailed, CallRequest
+from modelport.serving.calls import JSON_TYPE, Routes, budget, traced
+from modelport.serving.carrying import Files
+from modelport.serving.exchange import CallerLeft, CallFailed, CallRequest
+from modelport.serving.health import Health
+from modelport.serving.making import Begun, Making
+from modelport.serving.pacing import PacedClient, Pacing
+from modelport.serving.patience import Patience
 from modelport.serving.permitted import check_model, check_pin, permitted
-from modelport.serving.ports import Client
+from modelport.serving.ports import Client, Upstream, UpstreamProblem
 from modelport.serving.retiring import mark_retiring
 from modelport.serving.written import Notes, named
 
@@ -35,24 +51,22 @@ class MediaRequest(Struct, frozen=True):
     """How its caller said in a header that files are to come."""
 
 
+@dataclass(frozen=True, slots=True)
 class ServeMedia:
-    """Serves calls for media of every kind."""
+    """Serves calls for media whose answer comes on the same connection."""
 
-    def __init__(
-        self,
-        routes: Routes,
-        ledger: Book,
-        clock: Clock,
-        new_id: Callable[[], str],
-        status_of: Callable[[Problem], int],
-        code_of: Callable[[Problem], str],
-    ) -> None:
-        self._routes = routes
-        self._ledger = ledger
-        self._clock = clock
-        self._new_id = new_id
-        self._status_of = status_of
-        self._code_of = code_of
+    routes: Routes
+    pacing: Pacing
+    ledger: Book
+    upstream: Upstream
+    health: Health
+    files: Files
+    clock: Clock
+    new_id: Callable[[], str]
+    status_of: Callable[[Problem], int]
+    code_of: Callable[[Problem], str]
+    drain_s: float
+    """How long a provider is waited for after the caller has left, where the key's policy says so."""
 
     async def __call__(self, request: MediaRequest, key: Key, client: Client) -> None:
         """Answer one call on `client`. Raises `CallFailed` when it fails before its answer began."""
@@ -60,23 +74,22 @@ class ServeMedia:
         try:
             sent = opened(request.body, request.content_type, request.met)
             call, plan = self._plan(sent, request, notes, client)
-            await self._make(call, plan)
+            if key.pace is FREE_PACE and key.account_pace is FREE_PACE:
+                await self._pay(call, plan, request.met, notes, client)
+            else:
+                await self._pace(call, plan, request.met, notes, client)
         except Problem as problem:
             if notes.model is not None:
-                await self._ledger.record(notes.failed(self._code_of(problem), self._status_of(problem)))
+                await self.ledger.record(notes.failed(self.code_of(problem), self.status_of(problem)))
             raise CallFailed(problem, notes.inference_id) from problem
-
-    async def _make(self, call: MediaCall, plan: Plan) -> None:
-        """Hold the money for a call that is complete, and make it: what this version has no wire format for."""
-        raise Unspoken(plan.model, [offer for offer, _ in plan.offers])
 
     def _notes(self, request: MediaRequest, key: Key) -> Notes:
         met = Format("media", request.met.operations[0], request.met.endpoint)
         asked = CallRequest(b"", met, request.request_id, request.client_request_id)
-        return Notes(self._new_id(), asked, key, self._clock, self._clock.now_ms(), self._clock.monotonic_s())
+        return Notes(self.new_id(), asked, key, self.clock, self.clock.now_ms(), self.clock.monotonic_s())
 
     def _plan(self, sent: Sent, request: MediaRequest, notes: Notes, client: Client) -> tuple[MediaCall, Plan]:
-        router = self._routes.current()
+        router = self.routes.current()
         notes.model = model = router.catalogue.find(sent.model)
         mark_retiring(model, client)
         check_asked(request.met, model)
@@ -84,7 +97,123 @@ class ServeMedia:
         check_pin(notes.key, sent.provider, model, router.catalogue)
         call = checked(sent, model, request.met, request.accepted)
         notes.dropped = named(call.dropped)
-        return call, _planned(router, model, sent.provider, notes)
+        return call, priced(_planned(router, model, sent.provider, notes), call)
+
+    async def _pace(self, call: MediaCall, plan: Plan, met: Met, notes: Notes, client: Client) -> None:
+        """Go on as far as the rate limits of the key and its account let it. Raises `RateLimited`."""
+        permit = await self.pacing.admit(notes.key, 0, client)
+        try:
+            await self._pay(call, plan, met, notes, PacedClient(client, permit, notes))
+        finally:
+            await permit.end(notes.tokens)
+
+    async def _pay(self, call: MediaCall, plan: Plan, met: Met, notes: Notes, client: Client) -> None:
+        """Hold the money for a call and make it."""
+        ask, least = held_for(call, plan)
+        async with await self.ledger.hold(notes.key.account_id, budget(notes.key), ask, least) as hold:
+            if client.has_left:
+                raise CallerLeft
+            await self._make(call, plan, met, hold, notes, client)
+
+    async def _make(self, call: MediaCall, plan: Plan, met: Met, hold: Hold, notes: Notes, client: Client) -> None:
+        model, patience = plan.model, Patience(self._patience_s(notes.key))
+        is_streaming = model.operation == "speech" and call.delivery == "bytes"
+        begun: Begun | None = None
+        files: list[Given] = []
+        with patience:
+            client.on_leave(patience.caller_left)
+            async with Making(
+                self.upstream, self.clock, self.health, self.files, notes.attempts, notes.inference_id
+            ) as making:
+                begun = await making.first(call, met, taken_by(model, met), plan, is_streaming=is_streaming)
+                notes.offer, notes.rates = begun.offer, begun.rates
+                notes.dropped = named((*call.dropped, *begun.dropped))
+                notes.first_byte_ms = notes.elapsed_ms()
+                if begun.sound is not None:
+                    await self._speak(call, begun, hold, notes, client)
+                    return
+            assert begun.made is not None
+            files = [await self._kept(file, call, notes) for file in _files_of(begun.made)]
+        if patience.is_over or begun is None:
+            await hold.settle(notes.left(self._used(call, begun) if begun is not None else NOTHING_USED))
+            return
+        await self._answer(call, met, begun, files, hold, notes, client)
+
+    def _patience_s(self, key: Key) -> float:
+        return 0.0 if key.on_disconnect == "cancel_and_bill_delivered" else self.drain_s
+
+    async def _kept(self, file: File, call: MediaCall, notes: Notes) -> Given:
+        """Have the bytes of a file here, and keep it where its caller gets a link."""
+        if file.link:
+            fetched = await self.files.fetch(file.link)
+            facts = {**fetched.facts, **file.facts}
+            kind = file.content_type or fetched.content_type
+            file = File(data=fetched.data, content_type=kind, facts=facts)
+        if call.delivery in ("base64", "bytes"):
+            return Given(file)
+        return Given(file, await self.files.keep(notes.key.account_id, file))
+
+    async def _speak(self, call: MediaCall, begun: Begun, hold: Hold, notes: Notes, client: Client) -> None:
+        """Pass a sound on while it is made; its end waits until it is paid for."""
+        assert begun.sound is not None
+        assert begun.answer is not None
+        notes.is_streaming = True
+        kind = begun.sound.content_type.encode()
+        await client.start(200, ((b"content-type", kind), *traced(notes)))
+        usage = self._used(call, begun)
+        try:
+            await client.send(begun.first)
+            while data := await begun.answer.some():
+                if heard := begun.sound.feed(data):
+                    await client.send(heard)
+            begun.sound.end()
+        except (UpstreamProblem, Problem) as problem:
+            await hold.settle(notes.cut(usage, self.code_of(problem)))
+            await client.fail(problem, lambda _: b"")
+            return
+        await hold.settle(notes.succeeded(usage))
+        await client.finish()
+
+    def _used(self, call: MediaCall, begun: Begun) -> Usage:
+        return used(begun.rates, call, begun.made)
+
+    async def _answer(
+        self, call: MediaCall, met: Met, begun: Begun, files: list[Given], hold: Hold, notes: Notes, client: Client
+    ) -> None:
+        assert begun.made is not None
+        usage = self._used(call, begun)
+        if (unpriced := notes.unpriced(usage)) is not None:
+            await hold.settle(notes.cut(usage, self.code_of(unpriced), self.status_of(unpriced)))
+            raise CallFailed(unpriced, notes.inference_id)
+        receipt = await hold.settle(notes.succeeded(usage))
+        cost = (
+            (b"x-aimlapi-credits-used", b"%d" % receipt.charged),
+            (b"x-aimlapi-usd-spent", usd_text(receipt.charged, 9).encode()),
+        )
+        status = 201 if met.endpoint in OLDER else 200
+        kind, body = self._written(call, met, begun.made, files, receipt.charged)
+        await client.start(status, ((b"content-type", kind), *traced(notes), *cost))
+        await client.finish(body)
+
+    def _written(self, call: MediaCall, met: Met, made: Made, files: list[Given], charged: int) -> tuple[bytes, bytes]:
+        """Write an answer: what it is, and its bytes."""
+        if isinstance(made, Transcript):
+            if met.is_captioned:
+                return CAPTION_TYPES[call.caption], captioned(made, call.caption, charged)
+            return JSON_TYPE[1], answers.transcribed(made, charged)
+        if isinstance(made, Pages):
+            return JSON_TYPE[1], answers.pages(made, charged)
+        if isinstance(made, Sound):
+            [given] = files
+            if call.delivery == "bytes":
+                return given.file.content_type.encode(), given.file.data
+            return JSON_TYPE[1], answers.sound(made, given.link, charged)
+        delivery: Delivery = "base64" if call.delivery == "base64" else "url"
+        return JSON_TYPE[1], answers.pictures(made, files, delivery, self.clock.now_ms() // 1000, charged)
+
+
+OLDER = frozenset({"/v1/images/generations/with-url", "/v1/stt"})
+"""Paths whose answers are 201, as older clients have it."""
 
 
 def check_asked(met: Met, model: Model) -> None:
@@ -95,3 +224,27 @@ def check_asked(met: Met, model: Model) -> None:
 
 def _planned(router: Router, model: Model, provider: str | None, notes: Notes) -> Plan:
     return permitted(notes.key, router.plan(model, provider, notes.created_at_ms))
+
+
+def priced(plan: Plan, call: MediaCall) -> Plan:
+    """Keep the offers that have a price for a call, each with the one rate that holds. Raises `Unpriced`."""
+    found = [(offer, held) for offer, rates in plan.offers if (held := rates_of(rates, call)) is not None]
+    if not found:
+        raise Unpriced(plan.model, [offer for offer, _ in plan.offers])
+    return Plan(plan.model, tuple(found))
+
+
+def held_for(call: MediaCall, plan: Plan) -> tuple[Credits, Credits]:
+    """Say what to hold for a call at the dearest of its offers, and the least that lets it begin."""
+    ask = least = 0
+    for _, rates in plan.offers:
+        units, is_exact = expected(rates, call)
+        cost = charge(units, rates.by_meter)
+        ask, least = max(ask, cost), max(least, cost if is_exact else min(cost, 1))
+    return Credits(ask), Credits(least)
+
+
+def _files_of(made: Made) -> list[File]:
+    if isinstance(made, Pictures):
+        return list(made.files)
+    return [made.file] if isinstance(made, Sound) else []

@@ -69,8 +69,19 @@ class MediaRoutes:
         await self._call(request, addresses.SPEECH_BYTES, _accepted(request))
 
     async def transcription(self, request: Request) -> None:
-        """`POST /v1/stt/create`, `/v1/audio/transcriptions`."""
-        await self._call(request, addresses.TRANSCRIPTION)
+        """`POST /v1/stt/create`."""
+        raise NotBuilt(
+            "/v1/stt/create is documented but not part of this version: /v1/stt and /v1/audio/transcriptions answer at "
+            "once"
+        )
+
+    async def captions(self, request: Request) -> None:
+        """`POST /v1/audio/transcriptions`."""
+        await self._call(request, addresses.CAPTIONS)
+
+    async def translations(self, request: Request) -> None:
+        """`POST /v1/audio/translations`."""
+        await self._call(request, addresses.TRANSLATIONS)
 
     async def transcription_now(self, request: Request) -> None:
         """`POST /v1/stt`."""

@@ -33,6 +33,10 @@ class Met(Struct, frozen=True):
     """How files are delivered there to callers who do not say; None for as the model does."""
     maker: str = ""
     """Whose models answer there beside those that name the path."""
+    is_captioned: bool = False
+    """Whether transcripts come there in OpenAI's forms, and can be asked for as in its API."""
+    is_translated: bool = False
+    """Whether what is said is told in English there."""
 
     def answers(self, model: Model) -> bool:
         """Whether a model is asked here: it names this path, or all of its kind and maker are."""
@@ -52,6 +56,10 @@ SPEECH_BYTES = Met(("speech",), "/v1/tts", delivery="bytes")
 """`/v1/audio/speech`, whose clients read the sound itself."""
 TRANSCRIPTION = Met(("transcription",), "/v1/stt/create", takes_forms=True)
 TRANSCRIPTION_NOW = Met(("transcription",), "/v1/stt", takes_forms=True)
+CAPTIONS = Met(("transcription",), "/v1/stt/create", takes_forms=True, is_captioned=True)
+"""`/v1/audio/transcriptions`."""
+TRANSLATIONS = Met(("transcription",), "/v1/stt/create", takes_forms=True, is_captioned=True, is_translated=True)
+"""`/v1/audio/translations`."""
 OCR = Met(("ocr",), "/v1/ocr")
 
 

@@ -14,7 +14,7 @@ from modelport.dialects.media.addresses import Met
 from modelport.dialects.media.form import Part, read_form, valued
 from modelport.dialects.media.reading import Reading
 from modelport.dialects.media.spellings import renamed, respelled
-from modelport.operations.media import Delivery, MediaCall
+from modelport.operations.media import CAPTION_FORMS, CaptionForm, Delivery, MediaCall
 
 T = TypeVar("T")
 
@@ -34,6 +34,14 @@ EDITED: Parameters = {
 SOURCES = ("url", "audio", "file")
 _SOURCED: Parameters = {"url": Parameter(type="string", format="uri"), "audio": Parameter(type="file")}
 """What every transcription takes: exactly one of them."""
+
+
+CAPTIONED: Parameters = {
+    "response_format": Parameter(type="string", enum=CAPTION_FORMS, default="json"),
+    "timestamp_granularities": Parameter(type="array", items=Parameter(type="string", enum=("word", "segment"))),
+    "stream": Parameter(type="boolean", default=False),
+}
+"""How a transcript may be asked for in OpenAI's API; all of them are made here, whatever the model."""
 
 
 class Sent(Struct, frozen=True):
@@ -122,7 +130,14 @@ def checked(sent: Sent, model: Model, met: Met, accepted: Delivery | None = None
     if reading.faults:
         raise refused(reading.faults)
     delivery = reading.delivery or accepted or _usual(parameters, met)
-    return MediaCall(sent.model, whole.fields, delivery, (*reading.dropped, *whole.dropped))
+    dropped = (*reading.dropped, *whole.dropped)
+    if not met.is_captioned:
+        return MediaCall(sent.model, whole.fields, delivery, dropped)
+    fields = {name: value for name, value in whole.fields.items() if name not in CAPTIONED}
+    if met.is_translated:
+        fields["translate"] = True
+    caption = cast("CaptionForm", whole.fields["response_format"])
+    return MediaCall(sent.model, fields, delivery, dropped, caption)
 
 
 def _usual(parameters: Parameters, met: Met) -> Delivery | None:
@@ -136,6 +151,8 @@ def taken_by(model: Model, met: Met) -> Parameters:
     parameters = {name: one for name, one in decoded(model.parameters).items() if name not in GATEWAY_FIELDS}
     if met.is_edit:
         return {**parameters, **EDITED}
+    if met.is_captioned:
+        parameters |= CAPTIONED
     if model.operation == "transcription" and parameters.keys().isdisjoint(SOURCES):
         return {**parameters, **_SOURCED}
     return parameters

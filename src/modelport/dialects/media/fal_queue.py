@@ -1,0 +1,93 @@
+"""fal's queue: a request is taken, asked after, and its result fetched.
+
+Shapes: https://docs.fal.ai/model-endpoints/queue (read 2026-11-29). An app may have a path behind its name
+(`fal-ai/flux/dev`), which the addresses of its requests do not (`fal-ai/flux/requests/{id}`).
+"""
+
+from collections.abc import Mapping
+from typing import cast
+
+from modelport.dialects.media.reading_json import Json, get, inlined, members, needed, plain_fault, post, text
+from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
+from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
+from modelport.operations.made import File, Made, Pictures, Sound
+
+STATUS, RESULT = "status", "result"
+SOON_S, LATER_S = 0.5, 2.0
+_QUEUED = frozenset({"IN_QUEUE", "IN_PROGRESS"})
+_SOUNDS = ("audio", "audio_file", "audio_url")
+_TOLD = ("seed", "timings", "has_nsfw_concepts", "prompt")
+
+
+class FalQueue:
+    """The wire format of `queue.fal.run`."""
+
+    takes: frozenset[Carriage] = frozenset({"inline", "link"})
+
+    def ask(self, order: Order, ticket: Ticket) -> UpstreamRequest:
+        """Submit a call, ask after it, or fetch its result."""
+        app = order.target.offer.upstream
+        if ticket.stage in (STATUS, RESULT):
+            place = f"/{'/'.join(app.split('/')[:2])}/requests/{ticket.facts['id']}"
+            return get(f"{place}/status" if ticket.stage == STATUS else place)
+        quirks = order.target.offer.quirks
+        fields = {
+            quirks.rename.get(name, name): inlined(value)
+            for name, value in order.call.fields.items()
+            if name not in quirks.drop
+        }
+        return post(f"/{app}", fields, [name for name in order.call.fields if name in quirks.drop])
+
+    def read(self, order: Order, ticket: Ticket, told: Told) -> Made | Ticket:
+        """Read a receipt, a status, or the result."""
+        answer = members(told.body, "an answer of its queue")
+        if not ticket.stage:
+            return Ticket(STATUS, {"id": _plain(needed(answer, "request_id"))}, SOON_S, is_taken=True)
+        if ticket.stage == RESULT:
+            return _result(order, answer)
+        status = text(answer, "status")
+        if status == "COMPLETED":
+            return Ticket(RESULT, ticket.facts, is_taken=True)
+        if status not in _QUEUED:
+            raise UpstreamFault(200, f"the request ended as {status or 'nothing'}", retryable=True)
+        return Ticket(STATUS, ticket.facts, SOON_S if status == "IN_PROGRESS" else LATER_S, is_taken=True)
+
+    def sound(self, order: Order, content_type: str) -> SoundReader | None:
+        """Results are links."""
+        del order, content_type
+        return None
+
+    def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
+        """Say what went wrong; 422 is a request that does not fit, or a result that was refused."""
+        return plain_fault(status, retry_after, body)
+
+
+def _plain(name: str) -> str:
+    """Return an id that goes into a path; raises `MalformedReply` for what is none."""
+    if not all(letter.isalnum() or letter in "-_" for letter in name):
+        raise MalformedReply("the provider's 'request_id' is no id")
+    return name
+
+
+def _result(order: Order, answer: Json) -> Made:
+    if order.operation in ("speech", "music"):
+        for name in _SOUNDS:
+            if isinstance(found := answer.get(name), dict):
+                return Sound(file=_file(cast("Json", found)))
+        raise MalformedReply("the provider's result has no sound")
+    one, several = answer.get("image"), answer.get("images")
+    found = cast("list[object]", several) if isinstance(several, list) else [one]
+    files = tuple(_file(cast("Json", file)) for file in found if isinstance(file, dict))
+    if not files:
+        raise MalformedReply("the provider's result has no picture")
+    return Pictures(files=files, facts={name: answer[name] for name in _TOLD if answer.get(name) is not None})
+
+
+def _file(found: Json) -> File:
+    link = needed(found, "url")
+    sized = {name: found[name] for name in ("width", "height") if isinstance(found.get(name), int)}
+    facts: Mapping[str, object] = sized
+    return File(link=link, content_type=text(found, "content_type"), facts=facts)
+
+
+CALLED = FalQueue()

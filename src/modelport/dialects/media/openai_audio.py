@@ -1,0 +1,179 @@
+"""OpenAI's speech and transcripts.
+
+Shapes: https://platform.openai.com/docs/api-reference/audio (read 2026-11-29). Speech comes as the sound itself, as it
+is made. Whisper tells words, segments and duration (`verbose_json`); the `gpt-4o` transcribers take `json` alone.
+"""
+
+from collections.abc import Mapping
+from typing import cast
+
+from modelport.dialects.media.multipart import FormField, form
+from modelport.dialects.media.reading_json import Json, members, plain_fault, post, text
+from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
+from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
+from modelport.operations.made import File, Made, Segment, Sound, Transcript, Word
+from modelport.operations.media import Upload
+from modelport.operations.usage import Usage
+
+SPEECH = "/audio/speech"
+TRANSCRIPTS = "/audio/transcriptions"
+TRANSLATIONS = "/audio/translations"
+_SPOKEN: Mapping[str, str] = {"text": "input", "style": "instructions"}
+_HEARD = ("language", "prompt", "temperature")
+_SOURCES = ("file", "audio", "url")
+BRIEF = "verbose_json"
+"""In the `drop` of an offer: its transcripts come as text alone."""
+KINDS: Mapping[str, str] = {
+    "mp3": "audio/mpeg",
+    "opus": "audio/ogg",
+    "aac": "audio/aac",
+    "flac": "audio/flac",
+    "wav": "audio/wav",
+    "pcm": "audio/pcm",
+}
+"""What formats of speech are as content types; `opus` comes in Ogg."""
+
+
+class RawSound:
+    """A sound that comes as itself."""
+
+    def __init__(self, content_type: str) -> None:
+        self.content_type = content_type
+        self._has_begun = False
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what came."""
+        self._has_begun = self._has_begun or bool(data)
+        return data
+
+    def end(self) -> None:
+        """Raise `MalformedReply` where nothing came."""
+        if not self._has_begun:
+            raise MalformedReply("the provider's sound is empty")
+
+
+class OpenAiAudio:
+    """The wire format of `/audio`."""
+
+    takes: frozenset[Carriage] = frozenset({"inline"})
+
+    def ask(self, order: Order, ticket: Ticket) -> UpstreamRequest:
+        """Write a call: JSON for speech, a form for a transcript."""
+        del ticket
+        return _speech(order) if order.operation == "speech" else _transcript(order)
+
+    def read(self, order: Order, ticket: Ticket, told: Told) -> Made | Ticket:
+        """Read a sound, or a transcript."""
+        del ticket
+        if order.operation != "speech":
+            return transcript(members(told.body, "a transcript"))
+        if not told.body:
+            raise MalformedReply("the provider's sound is empty")
+        return Sound(file=File(data=told.body, content_type=kind_of(order, told.content_type)))
+
+    def sound(self, order: Order, content_type: str) -> SoundReader | None:
+        """Read speech as it comes."""
+        return RawSound(kind_of(order, content_type)) if order.operation == "speech" else None
+
+    def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
+        """Say what went wrong from a refusal."""
+        return plain_fault(status, retry_after, body)
+
+
+def kind_of(order: Order, told: str) -> str:
+    """Say what a sound is: as its provider does where that is a sound, else as it was asked for."""
+    if told.startswith("audio/"):
+        return told.partition(";")[0]
+    return KINDS.get(str(order.call.fields.get("response_format", "mp3")), "audio/mpeg")
+
+
+def _speech(order: Order) -> UpstreamRequest:
+    quirks = order.target.offer.quirks
+    fields: dict[str, object] = {"model": order.target.offer.upstream}
+    dropped: list[str] = []
+    for name, value in order.call.fields.items():
+        if name in quirks.drop:
+            dropped.append(name)
+        elif name != "stream":
+            fields[quirks.rename.get(name, _SPOKEN.get(name, name))] = value
+    request = post(SPEECH, fields, dropped)
+    return UpstreamRequest(request.path, request.headers, request.body, True, request.dropped)
+
+
+def _transcript(order: Order) -> UpstreamRequest:
+    fields, quirks = order.call.fields, order.target.offer.quirks
+    sound = next((value for name in _SOURCES if isinstance(value := fields.get(name), Upload)), None)
+    assert sound is not None, "links are fetched for this format"
+    is_brief = BRIEF in quirks.drop
+    parts: list[FormField] = [
+        ("file", sound),
+        ("model", order.target.offer.upstream),
+        ("response_format", "json" if is_brief else BRIEF),
+    ]
+    if not is_brief:
+        parts += [("timestamp_granularities[]", "segment"), ("timestamp_granularities[]", "word")]
+    parts += [(name, str(fields[name])) for name in _HEARD if fields.get(name) is not None and name not in quirks.drop]
+    left = (*_SOURCES, *_HEARD, "translate")
+    headers, body = form(parts)
+    path = TRANSLATIONS if fields.get("translate") is True else TRANSCRIPTS
+    return UpstreamRequest(path, headers, body, False, tuple(name for name in fields if name not in left))
+
+
+def transcript(answer: Json) -> Transcript:
+    """Read a transcript, brief or not; raises `MalformedReply`."""
+    said = answer.get("text")
+    if not isinstance(said, str):
+        raise MalformedReply("the provider's answer has no 'text'")
+    duration = _number(answer.get("duration"))
+    usage = answer.get("usage")
+    if duration is None and isinstance(usage, dict):
+        duration = _number(cast("Json", usage).get("seconds"))
+    return Transcript(
+        text=said,
+        language=text(answer, "language"),
+        duration_s=duration,
+        segments=tuple(_segments(answer.get("segments"))),
+        words=tuple(_words(answer.get("words"))),
+        told=answer,
+        usage=_tokens(usage),
+    )
+
+
+def _tokens(usage: object) -> Usage | None:
+    """Read what was used where it is told in tokens."""
+    if not isinstance(usage, dict):
+        return None
+    told = cast("Json", usage)
+    given, taken = told.get("input_tokens"), told.get("output_tokens")
+    if told.get("type") != "tokens" or not isinstance(given, int) or not isinstance(taken, int):
+        return None
+    details = told.get("input_token_details")
+    heard = cast("Json", details).get("audio_tokens") if isinstance(details, dict) else 0
+    audio = min(heard, given) if isinstance(heard, int) and heard > 0 else 0
+    found = {"input": given - audio, "audio_input": audio, "output": taken}
+    return Usage({meter: units for meter, units in found.items() if units}, "provider")
+
+
+def _segments(found: object) -> list[Segment]:
+    rows = cast("list[object]", found) if isinstance(found, list) else []
+    told = [cast("Json", row) for row in rows if isinstance(row, dict)]
+    return [
+        Segment(start=_number(one.get("start")) or 0.0, end=_number(one.get("end")) or 0.0, text=text(one, "text"))
+        for one in told
+    ]
+
+
+def _words(found: object) -> list[Word]:
+    rows = cast("list[object]", found) if isinstance(found, list) else []
+    told = [cast("Json", row) for row in rows if isinstance(row, dict)]
+    return [
+        Word(word=text(one, "word"), start=_number(one.get("start")) or 0.0, end=_number(one.get("end")) or 0.0)
+        for one in told
+    ]
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+CALLED = OpenAiAudio()

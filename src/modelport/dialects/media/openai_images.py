@@ -1,0 +1,107 @@
+"""OpenAI's pictures: made from a text, and changed.
+
+Shapes: https://platform.openai.com/docs/api-reference/images (read 2026-11-29). Picture models answer with base64 and
+refuse `response_format`; DALL·E takes it.
+"""
+
+from collections.abc import Mapping
+from typing import cast
+
+from modelport.dialects.media.multipart import FormField, form
+from modelport.dialects.media.reading_json import (
+    Json,
+    listed,
+    members,
+    plain_fault,
+    post,
+    text,
+    unpacked,
+)
+from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
+from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
+from modelport.operations.made import File, Made, Pictures
+from modelport.operations.media import Upload
+
+PATH = "/images/generations"
+EDITS = "/images/edits"
+FORM = "response_format"
+_TOLD = ("background", "output_format", "quality", "size", "usage")
+_KINDS: Mapping[str, str] = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
+
+
+class OpenAiImages:
+    """The wire format of `/images`."""
+
+    takes: frozenset[Carriage] = frozenset({"inline"})
+
+    def ask(self, order: Order, ticket: Ticket) -> UpstreamRequest:
+        """Write a call: JSON, or a form where pictures come with it."""
+        del ticket
+        quirks = order.target.offer.quirks
+        fields: dict[str, object] = {"model": order.target.offer.upstream}
+        dropped: list[str] = []
+        for name, value in order.call.fields.items():
+            if name == FORM:
+                continue
+            if name in quirks.drop:
+                dropped.append(name)
+            else:
+                fields[quirks.rename.get(name, name)] = value
+        if FORM not in quirks.drop:
+            fields[FORM] = "b64_json"
+        if not order.is_edit:
+            return post(PATH, fields, dropped)
+        headers, body = form(_parts(fields))
+        return UpstreamRequest(EDITS, headers, body, False, tuple(dropped))
+
+    def read(self, order: Order, ticket: Ticket, told: Told) -> Made | Ticket:
+        """Read the pictures."""
+        del ticket
+        answer = members(told.body, "a list of pictures")
+        kind = _KINDS.get(text(answer, "output_format") or str(order.call.fields.get("output_format", "png")), "")
+        pictures = tuple(_picture(one, kind) for one in listed(answer, "data", "pictures"))
+        if not pictures:
+            raise MalformedReply("the provider made no picture")
+        return Pictures(files=pictures, facts={name: answer[name] for name in _TOLD if answer.get(name) is not None})
+
+    def sound(self, order: Order, content_type: str) -> SoundReader | None:
+        """Pictures make no sound."""
+        del order, content_type
+        return None
+
+    def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
+        """Say what went wrong from a refusal."""
+        return plain_fault(status, retry_after, body)
+
+
+def _picture(one: Json, kind: str) -> File:
+    facts = {"revised_prompt": one["revised_prompt"]} if one.get("revised_prompt") else {}
+    if encoded := text(one, "b64_json"):
+        return File(data=unpacked(encoded, "picture"), content_type=kind, facts=facts)
+    if link := text(one, "url"):
+        return File(link=link, facts=facts)
+    raise MalformedReply("the provider's picture has neither 'b64_json' nor 'url'")
+
+
+def _parts(fields: Mapping[str, object]) -> list[FormField]:
+    """Lay a call out as the parts of a form; several files of one name are told as a list."""
+    parts: list[FormField] = []
+    for name, value in fields.items():
+        if isinstance(value, list):
+            several = cast("list[object]", value)
+            label = f"{name}[]" if len(several) > 1 else name
+            parts += [(label, _part(one)) for one in several]
+        elif value is not None:
+            parts.append((name, _part(value)))
+    return parts
+
+
+def _part(value: object) -> str | Upload:
+    if isinstance(value, Upload):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+CALLED = OpenAiImages()

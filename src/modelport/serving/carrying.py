@@ -1,0 +1,106 @@
+"""Files of a call on their way to a provider, and files that come of it on their way to its caller."""
+
+from collections.abc import Mapping, Set
+from typing import Protocol, cast
+
+from modelport.catalogue.parameters import Parameter, Parameters
+from modelport.dialects.media.wire import Carriage
+from modelport.dialects.wire import NotExpressible
+from modelport.operations.made import File
+from modelport.operations.media import MediaCall, Upload
+
+PLAIN = frozenset({"image", "document"})
+"""Fields of a text that is a link or base64, although no more is said of it."""
+_LINKS = ("http://", "https://")
+
+
+class Files(Protocol):
+    """Where files are read from and kept."""
+
+    def is_ours(self, address: str) -> bool:
+        """Whether an address is one of our own files, which nobody else is given."""
+        ...
+
+    async def read(self, place: str, given: str) -> Upload:
+        """Read what a caller gave: a link, a data URL or base64. Raises `InvalidBody` naming the place."""
+        ...
+
+    async def keep(self, account_id: int, file: File) -> str:
+        """Keep a file that was made, for a while; return where it is read."""
+        ...
+
+    async def fetch(self, link: str) -> File:
+        """Fetch what a provider has made; raises an `UpstreamProblem`."""
+        ...
+
+
+async def carried(
+    call: MediaCall, parameters: Parameters, takes: Set[Carriage], provider: str, files: Files
+) -> MediaCall:
+    """Bring the files of a call into a form that a provider takes: read them here, unless it fetches links itself."""
+    carrier = _Carrier(takes, provider, files)
+    fields: dict[str, object] = {}
+    for name, value in call.fields.items():
+        parameter = parameters.get(name)
+        if name in PLAIN and isinstance(value, str):
+            fields[name] = await carrier.one(name, value)
+        else:
+            fields[name] = value if parameter is None else await carrier.carry(name, parameter, value)
+    return MediaCall(call.model, fields, call.delivery, call.dropped)
+
+
+class _Carrier:
+    __slots__ = ("_files", "_provider", "_takes")
+
+    def __init__(self, takes: Set[Carriage], provider: str, files: Files) -> None:
+        self._takes = takes
+        self._provider = provider
+        self._files = files
+
+    async def carry(self, place: str, parameter: Parameter, value: object) -> object:
+        """Carry what is a file in a value, however deep."""
+        if isinstance(value, Upload):
+            return self._checked(place, value)
+        if isinstance(value, str):
+            return await self.one(place, value) if _is_file(parameter) else value
+        if isinstance(value, list):
+            items = _items(parameter)
+            rows = cast("list[object]", value)
+            if items is None:
+                return rows
+            return [await self.carry(f"{place}[{number}]", items, one) for number, one in enumerate(rows)]
+        if isinstance(value, Mapping):
+            known, members = _members(parameter), cast("Mapping[str, object]", value)
+            return {
+                name: await self.carry(f"{place}.{name}", known[name], one) if name in known else one
+                for name, one in members.items()
+            }
+        return value
+
+    async def one(self, place: str, value: str) -> object:
+        """Carry one file that is given by a text."""
+        is_link = value.lower().startswith(_LINKS) and not self._files.is_ours(value)
+        if is_link and "link" in self._takes:
+            return value
+        return self._checked(place, await self._files.read(place, value))
+
+    def _checked(self, place: str, upload: Upload) -> Upload:
+        if "inline" not in self._takes:
+            raise NotExpressible(place, self._provider, "takes public links only, not files")
+        return upload
+
+
+def _is_file(parameter: Parameter) -> bool:
+    is_own = parameter.type == "file" or parameter.format == "uri"
+    return is_own or any(_is_file(choice) for choice in parameter.any_of)
+
+
+def _items(parameter: Parameter) -> Parameter | None:
+    return next((one.items for one in (parameter, *parameter.any_of) if one.items is not None), None)
+
+
+def _members(parameter: Parameter) -> Mapping[str, Parameter]:
+    known: dict[str, Parameter] = {}
+    for one in (parameter, *parameter.any_of):
+        known |= one.properties or {}
+    return known

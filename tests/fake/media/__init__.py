@@ -1,0 +1,1 @@
+"""Vendors of pictures, sounds, transcripts and pages, as their documentation has them; none was tried live."""
