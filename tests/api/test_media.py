@@ -21,8 +21,8 @@ ADDRESSES: list[tuple[str, Met | None, Scope]] = [
     ("/tts", addresses.SPEECH, "model:speech"),
     ("/audio/speech", addresses.SPEECH_BYTES, "model:speech"),
     ("/stt", addresses.TRANSCRIPTION_NOW, "model:speech"),
-    ("/stt/create", addresses.TRANSCRIPTION, "model:speech"),
-    ("/audio/transcriptions", addresses.TRANSCRIPTION, "model:speech"),
+    ("/audio/transcriptions", addresses.CAPTIONS, "model:speech"),
+    ("/audio/translations", addresses.TRANSLATIONS, "model:speech"),
     ("/ocr", addresses.OCR, "model:ocr"),
 ]
 FORMS = [path for path, met, _ in ADDRESSES if met is not None and met.takes_forms]

@@ -14,7 +14,6 @@ NOT_BUILT = [
     ("POST", "/assistants"),
     ("GET", "/threads/t1"),
     ("POST", "/v1/images/variations"),
-    ("POST", "/v1/audio/translations"),
     ("POST", "/v2/generate/audio/minimax/upload"),
     ("GET", "/v2/video/generations"),
     ("GET", "/v2/generate/video/kling/generation"),

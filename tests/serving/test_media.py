@@ -20,6 +20,7 @@ from modelport.dialects.media.addresses import Met, video_of
 from modelport.dialects.media.call import taken_by
 from modelport.keys.key import Key, ModelNotAllowed, ProviderNotAllowed
 from modelport.ledger.book import Book
+from modelport.ledger.problems import InsufficientFunds
 from modelport.ledger.records import CallRecord
 from modelport.limits.limiter import Limiter
 from modelport.routing.problems import UnknownProvider, Unpriced, Unserved, Unspoken, WrongOperation
@@ -44,7 +45,7 @@ METS = (
     addresses.OCR,
     video_of("kling/generation"),
 )
-REFUSALS = (Unserved, Unspoken, Unpriced)
+REFUSALS = (Unserved, Unspoken, Unpriced, InsufficientFunds)
 
 
 @dataclass
@@ -116,14 +117,14 @@ async def test_every_retired_id_is_not_found_and_names_its_replacement() -> None
         assert not here.rows
 
 
-async def test_with_every_provider_configured_a_call_ends_at_the_format_or_the_price() -> None:
+async def test_with_every_provider_configured_a_call_without_money_ends_at_the_format_or_the_price() -> None:
     everybody = (provider.id for provider in CATALOGUE.providers())
     async with studio(CATALOGUE, *everybody) as here:
         for model in media_models():
             problem = await here.refused(met_of(model), least(model))
             assert isinstance(problem, REFUSALS), (model.id, problem)
             assert isinstance(problem, Unserved) is (not CATALOGUE.offers(model.id))
-            assert status_of(problem) in (501, 503)
+            assert status_of(problem) in (403, 501, 503)
 
 
 async def test_a_call_that_is_refused_is_written_down_like_a_refused_chat() -> None:

@@ -147,8 +147,8 @@ def _tokens(usage: object) -> Usage | None:
     given, taken = told.get("input_tokens"), told.get("output_tokens")
     if told.get("type") != "tokens" or not isinstance(given, int) or not isinstance(taken, int):
         return None
-    details = told.get("input_token_details")
-    heard = cast("Json", details).get("audio_tokens") if isinstance(details, dict) else 0
+    details = cast("Json", told.get("input_token_details") or {})
+    heard = details.get("audio_tokens")
     audio = min(heard, given) if isinstance(heard, int) and heard > 0 else 0
     found = {"input": given - audio, "audio_input": audio, "output": taken}
     return Usage({meter: units for meter, units in found.items() if units}, "provider")
