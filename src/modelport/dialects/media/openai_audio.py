@@ -125,9 +125,8 @@ def transcript(answer: Json) -> Transcript:
     if not isinstance(said, str):
         raise MalformedReply("the provider's answer has no 'text'")
     duration = _number(answer.get("duration"))
-    usage = answer.get("usage")
-    if duration is None and isinstance(usage, dict):
-        duration = _number(cast("Json", usage).get("seconds"))
+    if duration is None:
+        duration = _seconds(answer.get("usage"))
     return Transcript(
         text=said,
         language=text(answer, "language"),
@@ -135,8 +134,13 @@ def transcript(answer: Json) -> Transcript:
         segments=tuple(_segments(answer.get("segments"))),
         words=tuple(_words(answer.get("words"))),
         told=answer,
-        usage=_tokens(usage),
+        usage=_tokens(answer.get("usage")),
     )
+
+
+def _seconds(usage: object) -> float | None:
+    """Read how long a sound was where that is what is paid."""
+    return _number(cast("Json", usage).get("seconds")) if isinstance(usage, dict) else None
 
 
 def _tokens(usage: object) -> Usage | None:
