@@ -232,7 +232,7 @@ class Site:
         models = ModelRoutes(lambda: CATALOGUE, lambda model: None, self.links, self.clock)
         routes = all_routes(
             calls=CallRoutes(serve, count, Keeping(self.kept, 1, run_at_once), self.inline, self.links),
-            media=MediaRoutes(make),
+            media=MediaRoutes(make, self.links),
             responses=ResponseRoutes(self.kept, self.clock, run_at_once),
             models=models,
             pages=PageRoutes(

@@ -22,7 +22,7 @@ def media_on(routes: Routes, book: Book, limiter: Limiter, upstream: Upstream, f
         ledger=book,
         upstream=upstream,
         health=Health(clock.monotonic_s),
-        files=files,
+        files=lambda root, account_id: files,
         clock=clock,
         new_id=IdSource(),
         status_of=status_of,

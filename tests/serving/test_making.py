@@ -127,7 +127,7 @@ async def test_pictures_are_kept_and_linked_to_and_paid_by_the_piece() -> None:
         assert (client.status, client.headers[b"x-aimlapi-credits-used"]) == (200, b"20")
         answer = json.loads(client.text)
         links = [one["url"] for one in answer["data"]]
-        assert links == [f"{HERE}{ACCOUNT}-0", f"{HERE}{ACCOUNT}-1"]
+        assert links == [f"{HERE}0", f"{HERE}1"]
         assert [here.files.kept[link].data for link in links] == [PICTURE, PICTURE]
         assert [one["url"] for one in answer["images"]] == links
         assert answer["meta"] == {"usage": {"credits_used": 20, "usd_spent": 0.00001}}
@@ -223,7 +223,7 @@ async def test_what_cannot_be_fetched_is_not_charged() -> None:
 async def test_our_own_files_go_inside_of_the_request_and_public_links_go_as_they_are() -> None:
     steps = [told({"request_id": "j"}), told({"status": "COMPLETED"}), told({"images": [{"url": DRAWN}]})]
     async with studio({"acme": steps}, rate("image", 10), dialect="fal_queue") as here:
-        ours = await here.files.keep(ACCOUNT, File(data=PICTURE, content_type="image/png"))
+        ours = await here.files.keep(File(data=PICTURE, content_type="image/png"))
         await here.call(addresses.IMAGES, prompt="a cat", image_url=ours)
         assert here.upstream.body(0)["image_url"].startswith("data:image/png;base64,")
     async with studio({"acme": steps}, rate("image", 10), dialect="fal_queue") as here:

@@ -20,8 +20,8 @@ class TwinFiles:
     kept: dict[str, File] = field(default_factory=dict[str, File])
     read_places: list[str] = field(default_factory=list[str])
 
-    def is_ours(self, address: str) -> bool:
-        return address.startswith(HERE)
+    def passes(self, address: str) -> bool:
+        return not address.startswith(HERE)
 
     async def read(self, place: str, given: str) -> Upload:
         self.read_places.append(place)
@@ -33,8 +33,11 @@ class TwinFiles:
             raise InvalidBody((f"'{place}': Expected a file at {given}",), place)
         return Upload(given.rpartition("/")[2], file.content_type, file.data)
 
-    async def keep(self, account_id: int, file: File) -> str:
-        link = f"{HERE}{account_id}-{len(self.kept)}"
+    async def address(self, place: str, upload: Upload, provider: str) -> str:
+        raise InvalidBody((f"'{place}': {provider} takes public links only",), place)
+
+    async def keep(self, file: File) -> str:
+        link = f"{HERE}{len(self.kept)}"
         self.kept[link] = file
         return link
 

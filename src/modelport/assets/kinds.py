@@ -107,6 +107,12 @@ def kind_of(extension: str) -> Kind | None:
     return _BY_EXTENSION.get(extension)
 
 
+def kind_of_type(content_type: str) -> Kind | None:
+    """Return the kind that a content type names; None for one that we never give."""
+    named = content_type.partition(";")[0].strip().lower()
+    return next((kind for kind in KINDS if kind.content_type.partition(";")[0] == named), None)
+
+
 def sniff(data: bytes) -> Kind:
     """Say what a whole file is; what is not known is `BINARY`."""
     head = data[:SNIFFED_BYTES]

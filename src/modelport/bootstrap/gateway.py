@@ -37,6 +37,7 @@ from modelport.api.v1.plans import PlanRoutes
 from modelport.api.v1.reports import ReportRoutes
 from modelport.api.v1.responses import ResponseRoutes
 from modelport.api.v1.speeds import SpeedRoutes
+from modelport.assets.archive import Archive
 from modelport.bootstrap.assets import inputs_of, sweep_assets
 from modelport.bootstrap.background import Follower, Readiness, background, publish, sweep, sweep_rows, tidying, watch
 from modelport.bootstrap.catalogue import CatalogueInForce, load_catalogue, router_for
@@ -66,6 +67,7 @@ from modelport.serving.inputs import Inputs
 from modelport.serving.keeping import Keeping
 from modelport.serving.media import ServeMedia
 from modelport.serving.pacing import Pacing
+from modelport.serving.stored import StoredFiles
 from modelport.settings import Settings
 from modelport.storage.catalogues import AppliedCatalogues
 from modelport.storage.changes import open_changes
@@ -196,7 +198,7 @@ def _app(
     counting = CountTokens(in_force, calls.upstream, calls.pacing, clock)
     routes = all_routes(
         calls=CallRoutes(calls, counting, keeping, Inlining(inputs), links),
-        media=MediaRoutes(ServeMedia(in_force, calls.ledger, clock, calls.new_id, status_of, code_of)),
+        media=MediaRoutes(_media(calls, inputs, desk.archive), links),
         responses=ResponseRoutes(keeping.responses, clock, asyncio.to_thread),
         models=models,
         pages=PageRoutes(
@@ -225,6 +227,23 @@ def _app(
         clock=clock,
         bodies=Bodies(settings.server.max_body_bytes),
         new_inference_id=calls.new_id,
+    )
+
+
+def _media(calls: ServeCalls, inputs: Inputs, archive: Archive) -> ServeMedia:
+    """Serve media with what serves calls, and with files."""
+    return ServeMedia(
+        routes=calls.routes,
+        pacing=calls.pacing,
+        ledger=calls.ledger,
+        upstream=calls.upstream,
+        health=calls.health,
+        files=lambda root, account_id: StoredFiles(inputs, archive, root, account_id),
+        clock=calls.clock,
+        new_id=calls.new_id,
+        status_of=calls.status_of,
+        code_of=calls.code_of,
+        drain_s=calls.drain_s,
     )
 
 

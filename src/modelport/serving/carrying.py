@@ -5,7 +5,6 @@ from typing import Protocol, cast
 
 from modelport.catalogue.parameters import Parameter, Parameters
 from modelport.dialects.media.wire import Carriage
-from modelport.dialects.wire import NotExpressible
 from modelport.operations.made import File
 from modelport.operations.media import MediaCall, Upload
 
@@ -15,22 +14,26 @@ _LINKS = ("http://", "https://")
 
 
 class Files(Protocol):
-    """Where files are read from and kept."""
+    """The files of one call: where they are read from, and kept."""
 
-    def is_ours(self, address: str) -> bool:
-        """Whether an address is one of our own files, which nobody else is given."""
+    def passes(self, address: str) -> bool:
+        """Whether a link may go to a provider as it is; one to a file of ours never does."""
         ...
 
     async def read(self, place: str, given: str) -> Upload:
         """Read what a caller gave: a link, a data URL or base64. Raises `InvalidBody` naming the place."""
         ...
 
-    async def keep(self, account_id: int, file: File) -> str:
+    async def address(self, place: str, upload: Upload, provider: str) -> str:
+        """Return where a provider can fetch a file; raises `InvalidBody` naming the place and what is missing."""
+        ...
+
+    async def keep(self, file: File) -> str:
         """Keep a file that was made, for a while; return where it is read."""
         ...
 
     async def fetch(self, link: str) -> File:
-        """Fetch what a provider has made; raises an `UpstreamProblem`."""
+        """Fetch what a provider has made; raises `UpstreamProblem`."""
         ...
 
 
@@ -60,7 +63,7 @@ class _Carrier:
     async def carry(self, place: str, parameter: Parameter, value: object) -> object:
         """Carry what is a file in a value, however deep."""
         if isinstance(value, Upload):
-            return self._checked(place, value)
+            return await self._handed(place, value)
         if isinstance(value, str):
             return await self.one(place, value) if _is_file(parameter) else value
         if isinstance(value, list):
@@ -79,15 +82,15 @@ class _Carrier:
 
     async def one(self, place: str, value: str) -> object:
         """Carry one file that is given by a text."""
-        is_link = value.lower().startswith(_LINKS) and not self._files.is_ours(value)
-        if is_link and "link" in self._takes:
+        if "link" in self._takes and value.lower().startswith(_LINKS) and self._files.passes(value):
             return value
-        return self._checked(place, await self._files.read(place, value))
+        return await self._handed(place, await self._files.read(place, value))
 
-    def _checked(self, place: str, upload: Upload) -> Upload:
-        if "inline" not in self._takes:
-            raise NotExpressible(place, self._provider, "takes public links only, not files")
-        return upload
+    async def _handed(self, place: str, upload: Upload) -> object:
+        """Hand a file over inside of the request, or as an address where a provider takes nothing else."""
+        if "inline" in self._takes:
+            return upload
+        return await self._files.address(place, upload, self._provider)
 
 
 def _is_file(parameter: Parameter) -> bool:

@@ -131,6 +131,11 @@ class Inputs:
         self._run = run
         self._fetching = asyncio.Semaphore(_AT_ONCE)
 
+    @property
+    def passes_on(self) -> bool:
+        """Whether a caller's address may go to a provider."""
+        return self._reach.passes_on
+
     async def read(self, value: object, wanted: Wanted, root: str = "") -> Input:
         """Read one file; `root` is the address under which its caller knows us.
 

@@ -49,6 +49,18 @@ class MediaRequest(Struct, frozen=True):
     client_request_id: str | None
     accepted: Delivery | None = None
     """How its caller said in a header that files are to come."""
+    root: str = ""
+    """Our address as its caller knows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A call that is planned: what is asked for, where, of whom, with which files."""
+
+    call: MediaCall
+    met: Met
+    plan: Plan
+    files: Files
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +72,8 @@ class ServeMedia:
     ledger: Book
     upstream: Upstream
     health: Health
-    files: Files
+    files: Callable[[str, int], Files]
+    """Opens the files of a call: by our address as its caller knows it, and its account."""
     clock: Clock
     new_id: Callable[[], str]
     status_of: Callable[[Problem], int]
@@ -74,10 +87,11 @@ class ServeMedia:
         try:
             sent = opened(request.body, request.content_type, request.met)
             call, plan = self._plan(sent, request, notes, client)
+            asked = Asked(call, request.met, plan, self.files(request.root, key.account_id))
             if key.pace is FREE_PACE and key.account_pace is FREE_PACE:
-                await self._pay(call, plan, request.met, notes, client)
+                await self._pay(asked, notes, client)
             else:
-                await self._pace(call, plan, request.met, notes, client)
+                await self._pace(asked, notes, client)
         except Problem as problem:
             if notes.model is not None:
                 await self.ledger.record(notes.failed(self.code_of(problem), self.status_of(problem)))
@@ -99,33 +113,33 @@ class ServeMedia:
         notes.dropped = named(call.dropped)
         return call, priced(_planned(router, model, sent.provider, notes), call)
 
-    async def _pace(self, call: MediaCall, plan: Plan, met: Met, notes: Notes, client: Client) -> None:
+    async def _pace(self, asked: Asked, notes: Notes, client: Client) -> None:
         """Go on as far as the rate limits of the key and its account let it. Raises `RateLimited`."""
         permit = await self.pacing.admit(notes.key, 0, client)
         try:
-            await self._pay(call, plan, met, notes, PacedClient(client, permit, notes))
+            await self._pay(asked, notes, PacedClient(client, permit, notes))
         finally:
             await permit.end(notes.tokens)
 
-    async def _pay(self, call: MediaCall, plan: Plan, met: Met, notes: Notes, client: Client) -> None:
+    async def _pay(self, asked: Asked, notes: Notes, client: Client) -> None:
         """Hold the money for a call and make it."""
-        ask, least = held_for(call, plan)
+        ask, least = held_for(asked.call, asked.plan)
         async with await self.ledger.hold(notes.key.account_id, budget(notes.key), ask, least) as hold:
             if client.has_left:
                 raise CallerLeft
-            await self._make(call, plan, met, hold, notes, client)
+            await self._make(asked, hold, notes, client)
 
-    async def _make(self, call: MediaCall, plan: Plan, met: Met, hold: Hold, notes: Notes, client: Client) -> None:
-        model, patience = plan.model, Patience(self._patience_s(notes.key))
+    async def _make(self, asked: Asked, hold: Hold, notes: Notes, client: Client) -> None:
+        call, model, patience = asked.call, asked.plan.model, Patience(self._patience_s(notes.key))
         is_streaming = model.operation == "speech" and call.delivery == "bytes"
         begun: Begun | None = None
         files: list[Given] = []
         with patience:
             client.on_leave(patience.caller_left)
-            async with Making(
-                self.upstream, self.clock, self.health, self.files, notes.attempts, notes.inference_id
-            ) as making:
-                begun = await making.first(call, met, taken_by(model, met), plan, is_streaming=is_streaming)
+            making = Making(self.upstream, self.clock, self.health, asked.files, notes.attempts, notes.inference_id)
+            async with making:
+                parameters = taken_by(model, asked.met)
+                begun = await making.first(call, asked.met, parameters, asked.plan, is_streaming=is_streaming)
                 notes.offer, notes.rates = begun.offer, begun.rates
                 notes.dropped = named((*call.dropped, *begun.dropped))
                 notes.first_byte_ms = notes.elapsed_ms()
@@ -133,25 +147,14 @@ class ServeMedia:
                     await self._speak(call, begun, hold, notes, client)
                     return
             assert begun.made is not None
-            files = [await self._kept(file, call, notes) for file in _files_of(begun.made)]
+            files = [await _kept(file, call, asked.files) for file in _files_of(begun.made)]
         if patience.is_over or begun is None:
             await hold.settle(notes.left(self._used(call, begun) if begun is not None else NOTHING_USED))
             return
-        await self._answer(call, met, begun, files, hold, notes, client)
+        await self._answer(asked, begun, files, hold, notes, client)
 
     def _patience_s(self, key: Key) -> float:
         return 0.0 if key.on_disconnect == "cancel_and_bill_delivered" else self.drain_s
-
-    async def _kept(self, file: File, call: MediaCall, notes: Notes) -> Given:
-        """Have the bytes of a file here, and keep it where its caller gets a link."""
-        if file.link:
-            fetched = await self.files.fetch(file.link)
-            facts = {**fetched.facts, **file.facts}
-            kind = file.content_type or fetched.content_type
-            file = File(data=fetched.data, content_type=kind, facts=facts)
-        if call.delivery in ("base64", "bytes"):
-            return Given(file)
-        return Given(file, await self.files.keep(notes.key.account_id, file))
 
     async def _speak(self, call: MediaCall, begun: Begun, hold: Hold, notes: Notes, client: Client) -> None:
         """Pass a sound on while it is made; its end waits until it is paid for."""
@@ -178,10 +181,10 @@ class ServeMedia:
         return used(begun.rates, call, begun.made)
 
     async def _answer(
-        self, call: MediaCall, met: Met, begun: Begun, files: list[Given], hold: Hold, notes: Notes, client: Client
+        self, asked: Asked, begun: Begun, files: list[Given], hold: Hold, notes: Notes, client: Client
     ) -> None:
         assert begun.made is not None
-        usage = self._used(call, begun)
+        usage = self._used(asked.call, begun)
         if (unpriced := notes.unpriced(usage)) is not None:
             await hold.settle(notes.cut(usage, self.code_of(unpriced), self.status_of(unpriced)))
             raise CallFailed(unpriced, notes.inference_id)
@@ -190,8 +193,8 @@ class ServeMedia:
             (b"x-aimlapi-credits-used", b"%d" % receipt.charged),
             (b"x-aimlapi-usd-spent", usd_text(receipt.charged, 9).encode()),
         )
-        status = 201 if met.endpoint in OLDER else 200
-        kind, body = self._written(call, met, begun.made, files, receipt.charged)
+        status = 201 if asked.met.endpoint in OLDER else 200
+        kind, body = self._written(asked.call, asked.met, begun.made, files, receipt.charged)
         await client.start(status, ((b"content-type", kind), *traced(notes), *cost))
         await client.finish(body)
 
@@ -242,6 +245,17 @@ def held_for(call: MediaCall, plan: Plan) -> tuple[Credits, Credits]:
         cost = charge(units, rates.by_meter)
         ask, least = max(ask, cost), max(least, cost if is_exact else min(cost, 1))
     return Credits(ask), Credits(least)
+
+
+async def _kept(file: File, call: MediaCall, files: Files) -> Given:
+    """Have the bytes of a file here, and keep it where its caller gets a link."""
+    if file.link:
+        fetched = await files.fetch(file.link)
+        kind = file.content_type or fetched.content_type
+        file = File(data=fetched.data, content_type=kind, facts={**fetched.facts, **file.facts})
+    if call.delivery in ("base64", "bytes"):
+        return Given(file)
+    return Given(file, await files.keep(file))
 
 
 def _files_of(made: Made) -> list[File]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from modelport.api.links import Links
 from modelport.api.problems import NotBuilt, UnknownRoute
 from modelport.api.request import Request
 from modelport.dialects.media import addresses
@@ -25,6 +26,7 @@ class MediaRoutes:
     """The addresses under which pictures, videos, sounds and texts in pictures are asked for."""
 
     serve: Serve
+    links: Links
 
     async def images(self, request: Request) -> None:
         """`POST /v1/images/generations`: pictures, and meshes."""
@@ -104,7 +106,15 @@ class MediaRoutes:
             body = await request.form_body()
         else:
             body, kind = await request.json_body(), b""
-        asked = MediaRequest(body, kind.decode("latin-1"), met, request.request_id, request.client_request_id, accepted)
+        asked = MediaRequest(
+            body,
+            kind.decode("latin-1"),
+            met,
+            request.request_id,
+            request.client_request_id,
+            accepted,
+            self.links.root(request.scope, request.headers),
+        )
         await self.serve(asked, request.caller, request.client)
 
 
