@@ -45,6 +45,7 @@ SpokenDialect = Literal[
     "fal_queue",
     "openai_audio",
     "openai_images",
+    "deepgram",
 ]
 """The wire formats that this version calls."""
 Dialect = Literal[
@@ -57,7 +58,6 @@ Dialect = Literal[
     "dashscope_images",
     "dashscope_speech",
     "dashscope_video",
-    "deepgram",
     "elevenlabs",
     "google_documentai",
     "google_gemini_image",

@@ -9,9 +9,11 @@ from typing import cast
 
 from modelport.dialects.media.multipart import FormField, form
 from modelport.dialects.media.reading_json import Json, members, plain_fault, post, text
+from modelport.dialects.media.sounds import KINDS, RawSound, kind_told, made_of
+from modelport.dialects.media.transcripts import inner
 from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
 from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
-from modelport.operations.made import File, Made, Segment, Sound, Transcript, Word
+from modelport.operations.made import Made, Segment, Transcript, Word
 from modelport.operations.media import Upload
 from modelport.operations.usage import Usage
 
@@ -23,33 +25,6 @@ _HEARD = ("language", "prompt", "temperature")
 _SOURCES = ("file", "audio", "url")
 BRIEF = "verbose_json"
 """In the `drop` of an offer: its transcripts come as text alone."""
-KINDS: Mapping[str, str] = {
-    "mp3": "audio/mpeg",
-    "opus": "audio/ogg",
-    "aac": "audio/aac",
-    "flac": "audio/flac",
-    "wav": "audio/wav",
-    "pcm": "audio/pcm",
-}
-"""What formats of speech are as content types; `opus` comes in Ogg."""
-
-
-class RawSound:
-    """A sound that comes as itself."""
-
-    def __init__(self, content_type: str) -> None:
-        self.content_type = content_type
-        self._has_begun = False
-
-    def feed(self, data: bytes) -> bytes:
-        """Return what came."""
-        self._has_begun = self._has_begun or bool(data)
-        return data
-
-    def end(self) -> None:
-        """Raise `MalformedReply` where nothing came."""
-        if not self._has_begun:
-            raise MalformedReply("the provider's sound is empty")
 
 
 class OpenAiAudio:
@@ -67,9 +42,7 @@ class OpenAiAudio:
         del ticket
         if order.operation != "speech":
             return transcript(members(told.body, "a transcript"))
-        if not told.body:
-            raise MalformedReply("the provider's sound is empty")
-        return Sound(file=File(data=told.body, content_type=kind_of(order, told.content_type)))
+        return made_of(told.body, kind_of(order, told.content_type))
 
     def sound(self, order: Order, content_type: str) -> SoundReader | None:
         """Read speech as it comes."""
@@ -82,9 +55,7 @@ class OpenAiAudio:
 
 def kind_of(order: Order, told: str) -> str:
     """Say what a sound is: as its provider does where that is a sound, else as it was asked for."""
-    if told.startswith("audio/"):
-        return told.partition(";")[0]
-    return KINDS.get(str(order.call.fields.get("response_format", "mp3")), "audio/mpeg")
+    return kind_told(told, KINDS.get(str(order.call.fields.get("response_format", "mp3")), "audio/mpeg"))
 
 
 def _speech(order: Order) -> UpstreamRequest:
@@ -126,7 +97,7 @@ def transcript(answer: Json) -> Transcript:
         raise MalformedReply("the provider's answer has no 'text'")
     duration = _number(answer.get("duration"))
     if duration is None:
-        duration = _seconds(answer.get("usage"))
+        duration = _number(inner(answer, "usage").get("seconds"))
     return Transcript(
         text=said,
         language=text(answer, "language"),
@@ -134,20 +105,12 @@ def transcript(answer: Json) -> Transcript:
         segments=tuple(_segments(answer.get("segments"))),
         words=tuple(_words(answer.get("words"))),
         told=answer,
-        usage=_tokens(answer.get("usage")),
+        usage=_tokens(inner(answer, "usage")),
     )
 
 
-def _seconds(usage: object) -> float | None:
-    """Read how long a sound was where that is what is paid."""
-    return _number(cast("Json", usage).get("seconds")) if isinstance(usage, dict) else None
-
-
-def _tokens(usage: object) -> Usage | None:
+def _tokens(told: Json) -> Usage | None:
     """Read what was used where it is told in tokens."""
-    if not isinstance(usage, dict):
-        return None
-    told = cast("Json", usage)
     given, taken = told.get("input_tokens"), told.get("output_tokens")
     if told.get("type") != "tokens" or not isinstance(given, int) or not isinstance(taken, int):
         return None
