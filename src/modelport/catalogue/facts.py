@@ -49,6 +49,8 @@ SpokenDialect = Literal[
     "elevenlabs",
     "mistral_ocr",
     "assemblyai",
+    "minimax_speech",
+    "inworld",
 ]
 """The wire formats that this version calls."""
 Dialect = Literal[
@@ -66,12 +68,10 @@ Dialect = Literal[
     "google_lyria",
     "google_veo",
     "hume",
-    "inworld",
     "kling",
     "luma",
     "minimax_images",
     "minimax_music",
-    "minimax_speech",
     "minimax_video",
     "openai_video",
     "pixverse",
