@@ -89,6 +89,7 @@ def test_a_provider_behind_a_key_names_the_variable_that_holds_it(catalogue: Cat
         "deepgram": "DEEPGRAM_API_KEY",
         "elevenlabs": "ELEVENLABS_API_KEY",
         "fal": "FAL_KEY",
+        "google-documentai": "DOCUMENTAI_ACCESS_TOKEN DOCUMENTAI_LOCATION DOCUMENTAI_PROJECT DOCUMENTAI_PROCESSOR",
         "inworld": "INWORLD_API_KEY",
         "kling": "KLING_API_KEY",
         "luma": "LUMAAI_API_KEY",

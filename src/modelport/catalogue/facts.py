@@ -51,6 +51,8 @@ SpokenDialect = Literal[
     "assemblyai",
     "minimax_speech",
     "inworld",
+    "zhipu_ocr",
+    "google_documentai",
 ]
 """The wire formats that this version calls."""
 Dialect = Literal[
@@ -62,7 +64,6 @@ Dialect = Literal[
     "dashscope_images",
     "dashscope_speech",
     "dashscope_video",
-    "google_documentai",
     "google_gemini_image",
     "google_imagen",
     "google_lyria",
@@ -83,7 +84,6 @@ Dialect = Literal[
     "voyage_embeddings",
     "xai_images",
     "xai_video",
-    "zhipu_ocr",
 ]
 """Those and the ones that are known by name."""
 SPOKEN: frozenset[Dialect] = frozenset(get_args(SpokenDialect))

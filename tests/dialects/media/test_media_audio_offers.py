@@ -20,7 +20,7 @@ from modelport.operations.made import File, Made, Pages, Sound, Transcript
 from modelport.operations.media import Upload
 from modelport.serving.carrying import carried
 from modelport.upstream.head import credential
-from tests.fake.media.files import wav
+from tests.fake.media.files import png, wav
 from tests.fake.media.seam import MediaAnswer, MediaStudio
 from tests.fake.media.table import media_answer
 from tests.twins.files import TwinFiles
@@ -38,15 +38,19 @@ OFFERS = [
 CASES = [pytest.param(model, offer, id=f"{model.id}@{offer.provider.id}") for model, offer in OFFERS]
 PLAYED = [case for case, (_, offer) in zip(CASES, OFFERS, strict=True) if offer.provider.id not in UNPLAYED]
 LINK, DOCUMENT = "https://files.example/said.wav", "https://files.example/read.pdf"
-PDF = b"%PDF-1.4\n%%EOF\n"
-FILES = {LINK: File(data=wav(), content_type="audio/wav"), DOCUMENT: File(data=PDF, content_type="application/pdf")}
+PICTURE = "https://files.example/read.png"
+FILES = {
+    LINK: File(data=wav(), content_type="audio/wav"),
+    DOCUMENT: File(data=b"%PDF-1.4\n%%EOF\n", content_type="application/pdf"),
+    PICTURE: File(data=png(8, 8), content_type="image/png"),
+}
 RECORDING = Upload("said.wav", "audio/wav", wav())
 VALUES: Mapping[str, object] = {
     "text": "Hello & <there>.",
     "script": "Speaker 0: Hello there.",
     "url": LINK,
     "audio_url": LINK,
-    "image_url": DOCUMENT,
+    "image_url": PICTURE,
     "document_url": DOCUMENT,
     "document": DOCUMENT,
     "audio": RECORDING,
