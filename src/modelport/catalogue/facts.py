@@ -53,16 +53,16 @@ SpokenDialect = Literal[
     "inworld",
     "zhipu_ocr",
     "google_documentai",
+    "azure_speech",
+    "dashscope_speech",
 ]
 """The wire formats that this version calls."""
 Dialect = Literal[
     SpokenDialect,
     "ark_images",
     "ark_video",
-    "azure_speech",
     "bfl",
     "dashscope_images",
-    "dashscope_speech",
     "dashscope_video",
     "google_gemini_image",
     "google_imagen",

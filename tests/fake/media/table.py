@@ -3,10 +3,38 @@
 from collections.abc import Mapping
 from typing import cast
 
-from tests.fake.media import assemblyai, deepgram, documentai, elevenlabs, fal, inworld, minimax, mistral, openai, zai
+from tests.fake.media import (
+    assemblyai,
+    azure,
+    azure_transcription,
+    dashscope,
+    deepgram,
+    documentai,
+    elevenlabs,
+    fal,
+    inworld,
+    minimax,
+    mistral,
+    openai,
+    zai,
+)
 from tests.fake.media.seam import MediaAnswer, MediaAsked, MediaStudio, MediaVendor, Refused
 
-_MODULES = (assemblyai, deepgram, documentai, elevenlabs, fal, inworld, minimax, mistral, openai, zai)
+_MODULES = (
+    assemblyai,
+    azure,
+    azure_transcription,
+    dashscope,
+    deepgram,
+    documentai,
+    elevenlabs,
+    fal,
+    inworld,
+    minimax,
+    mistral,
+    openai,
+    zai,
+)
 _VENDORS = sorted((cast("MediaVendor", module) for module in _MODULES), key=lambda one: -len(one.PREFIX))
 FILES = "/_files/"
 
