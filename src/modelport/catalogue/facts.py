@@ -55,6 +55,7 @@ SpokenDialect = Literal[
     "google_documentai",
     "azure_speech",
     "dashscope_speech",
+    "google_gemini_image",
 ]
 """The wire formats that this version calls."""
 Dialect = Literal[
@@ -64,7 +65,6 @@ Dialect = Literal[
     "bfl",
     "dashscope_images",
     "dashscope_video",
-    "google_gemini_image",
     "google_imagen",
     "google_lyria",
     "google_veo",

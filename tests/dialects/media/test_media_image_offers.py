@@ -1,0 +1,67 @@
+"""Every model of ours that draws can be called wherever it is offered, with all that it takes."""
+
+import pytest
+
+from modelport.core.errors import InvalidBody
+from modelport.dialects.media.addresses import IMAGES
+from modelport.dialects.media.taking import OURS
+from modelport.dialects.wire import UpstreamRequest
+from modelport.operations.made import Pictures
+from tests.dialects.media.offers import Sold, play, sold, values
+from tests.fake.media.seam import MediaStudio
+
+OFFERS = sold("images", IMAGES)
+each_offer = pytest.mark.parametrize("one", OFFERS, ids=lambda one: f"{one.model.id} at {one.offer.provider.id}")
+
+
+def drawn(one: Sold, given: dict[str, object]) -> int:
+    """Have pictures drawn by the fake; return how many there are."""
+    made = play(one, one.order(given), MediaStudio("https://fake.example")).made
+    assert isinstance(made, Pictures)
+    assert all(file.data or file.link for file in made.files)
+    return len(made.files)
+
+
+@each_offer
+def test_the_shortest_request_draws_a_picture(one: Sold) -> None:
+    assert drawn(one, one.shortest) == 1
+
+
+@each_offer
+@pytest.mark.parametrize("at", [0, -1])
+def test_a_request_with_every_parameter_draws_pictures_but_for_what_is_refused_by_name(one: Sold, at: int) -> None:
+    given = {name: values(parameter)[at] for name, parameter in one.parameters.items()}
+    while True:
+        try:
+            assert drawn(one, given) >= 1
+            return
+        except InvalidBody as refused:
+            assert refused.param in given, refused
+            assert refused.param not in one.shortest, refused
+            del given[refused.param]
+
+
+@each_offer
+def test_no_field_is_lost(one: Sold) -> None:
+    """Another value makes another request, or the field is told as dropped, or it is refused by name."""
+    for name, parameter in one.parameters.items():
+        several = values(parameter)
+        if name not in OURS and len(several) > 1:
+            first, second = (asked_with(one, name, value) for value in several[:2])
+            if isinstance(first, UpstreamRequest) and isinstance(second, UpstreamRequest):
+                is_told = name in (*first.dropped, *second.dropped)
+                assert is_told or (first.path, first.body) != (second.path, second.body), name
+
+
+def asked_with(one: Sold, name: str, value: object) -> UpstreamRequest | None:
+    """Return the last request that is written before the first answer; None where the field is refused by name."""
+    try:
+        return first_request(one, {**one.shortest, name: value})
+    except InvalidBody as refused:
+        assert refused.param is not None
+        assert refused.param.partition(".")[0].partition("[")[0] == name, refused
+        return None
+
+
+def first_request(one: Sold, given: dict[str, object]) -> UpstreamRequest:
+    return play(one, one.order(given), MediaStudio("https://fake.example")).requests[0]

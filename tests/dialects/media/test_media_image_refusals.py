@@ -1,0 +1,66 @@
+"""What a vendor will not draw is told in its own words, and is not asked of another."""
+
+import json
+from typing import Any
+
+import pytest
+
+from modelport.catalogue.facts import Dialect, Model, Offer, Provider
+from modelport.dialects.media.table import media_dialect
+from modelport.dialects.media.wire import Order, Ticket, Told
+from modelport.dialects.wire import NotExpressible, Target, UpstreamFault
+from modelport.operations.media import MediaCall
+
+MODERATED: list[tuple[Dialect, Ticket, Any, str]] = [
+    ("google_gemini_image", Ticket(), {"promptFeedback": {"blockReason": "SAFETY"}}, "SAFETY"),
+    (
+        "google_gemini_image",
+        Ticket(),
+        {"candidates": [{"finishReason": "IMAGE_SAFETY", "finishMessage": "It is against our policy."}]},
+        "It is against our policy.",
+    ),
+    (
+        "google_gemini_image",
+        Ticket(),
+        {"candidates": [{"content": {"parts": [{"text": "I cannot."}]}, "finishReason": "STOP"}]},
+        "I cannot.",
+    ),
+]
+"""A format, where a call stands, what the vendor answers, and what of it is told."""
+REFUSED: list[tuple[Dialect, str, dict[str, object], str]] = [
+    ("google_gemini_image", "gemini-2.5-flash-image", {"num_images": 2}, "num_images"),
+    ("google_gemini_image", "gemini-2.5-flash-image", {"person_generation": "dont_allow"}, "person_generation"),
+]
+"""A format, a model, fields, and the one that is to blame."""
+
+
+def order(dialect: Dialect, upstream: str = "one", fields: dict[str, object] | None = None) -> Order:
+    provider = Provider("acme", "Acme", "https://acme.example", {"images": (dialect,)}, "none")
+    model = Model(id="acme/one", name="One", maker="acme", operation="images", description="One.")
+    call = MediaCall("acme/one", {"prompt": "a cat", **(fields or {})})
+    return Order(call, Target(Offer("acme/one", provider, upstream), model), "images")
+
+
+def fault_of(dialect: Dialect, ticket: Ticket, answer: Any) -> UpstreamFault:
+    with pytest.raises(UpstreamFault) as raised:
+        media_dialect(dialect).read(order(dialect), ticket, Told(json.dumps(answer).encode(), "application/json"))
+    return raised.value
+
+
+@pytest.mark.parametrize(("dialect", "ticket", "answer", "told"), MODERATED)
+def test_what_is_not_drawn_is_told_and_not_asked_elsewhere(
+    dialect: Dialect, ticket: Ticket, answer: Any, told: str
+) -> None:
+    fault = fault_of(dialect, ticket, answer)
+    assert (fault.status, fault.retryable) == (400, False)
+    assert told in fault.message
+
+
+@pytest.mark.parametrize(("dialect", "upstream", "fields", "place"), REFUSED)
+def test_what_cannot_be_said_is_refused_by_name(
+    dialect: Dialect, upstream: str, fields: dict[str, object], place: str
+) -> None:
+    with pytest.raises(NotExpressible) as raised:
+        media_dialect(dialect).ask(order(dialect, upstream, fields), Ticket())
+    assert raised.value.param == place
+    assert "Acme" in raised.value.message
