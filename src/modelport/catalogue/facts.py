@@ -56,13 +56,13 @@ SpokenDialect = Literal[
     "azure_speech",
     "dashscope_speech",
     "google_gemini_image",
+    "bfl",
 ]
 """The wire formats that this version calls."""
 Dialect = Literal[
     SpokenDialect,
     "ark_images",
     "ark_video",
-    "bfl",
     "dashscope_images",
     "dashscope_video",
     "google_imagen",

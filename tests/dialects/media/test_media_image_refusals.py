@@ -1,4 +1,4 @@
-"""What a vendor will not draw is told in its own words, and is not asked of another."""
+"""What a vendor will not draw is told in its own words, and is not asked of another; what failed is."""
 
 import json
 from typing import Any
@@ -11,6 +11,7 @@ from modelport.dialects.media.wire import Order, Ticket, Told
 from modelport.dialects.wire import NotExpressible, Target, UpstreamFault
 from modelport.operations.media import MediaCall
 
+POLLING = Ticket("poll", {"ids": "one"}, is_taken=True)
 MODERATED: list[tuple[Dialect, Ticket, Any, str]] = [
     ("google_gemini_image", Ticket(), {"promptFeedback": {"blockReason": "SAFETY"}}, "SAFETY"),
     (
@@ -25,11 +26,23 @@ MODERATED: list[tuple[Dialect, Ticket, Any, str]] = [
         {"candidates": [{"content": {"parts": [{"text": "I cannot."}]}, "finishReason": "STOP"}]},
         "I cannot.",
     ),
+    ("bfl", POLLING, {"status": "Request Moderated"}, "Request Moderated"),
+    (
+        "bfl",
+        POLLING,
+        {"status": "Content Moderated", "details": {"Moderation Reasons": ["Derivative Works Filter"]}},
+        "Derivative Works Filter",
+    ),
 ]
 """A format, where a call stands, what the vendor answers, and what of it is told."""
+FAILED: list[tuple[Dialect, Ticket, Any, str]] = [
+    ("bfl", POLLING, {"status": "Error", "details": "out of memory"}, "out of memory"),
+    ("bfl", POLLING, {"status": "Task not found"}, "Task not found"),
+]
 REFUSED: list[tuple[Dialect, str, dict[str, object], str]] = [
     ("google_gemini_image", "gemini-2.5-flash-image", {"num_images": 2}, "num_images"),
     ("google_gemini_image", "gemini-2.5-flash-image", {"person_generation": "dont_allow"}, "person_generation"),
+    ("bfl", "flux-2-pro", {"output_format": "webp"}, "output_format"),
 ]
 """A format, a model, fields, and the one that is to blame."""
 
@@ -53,6 +66,15 @@ def test_what_is_not_drawn_is_told_and_not_asked_elsewhere(
 ) -> None:
     fault = fault_of(dialect, ticket, answer)
     assert (fault.status, fault.retryable) == (400, False)
+    assert told in fault.message
+
+
+@pytest.mark.parametrize(("dialect", "ticket", "answer", "told"), FAILED)
+def test_what_failed_is_told_and_is_worth_asking_elsewhere(
+    dialect: Dialect, ticket: Ticket, answer: Any, told: str
+) -> None:
+    fault = fault_of(dialect, ticket, answer)
+    assert fault.retryable
     assert told in fault.message
 
 

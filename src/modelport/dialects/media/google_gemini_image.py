@@ -4,13 +4,22 @@ Shapes: https://ai.google.dev/gemini-api/docs/image-generation and https://ai.go
 2026-11-29). A request makes one picture. Asked for pictures alone, a model that searches gives none.
 """
 
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from modelport.dialects.google_gemini.meters import meters
-from modelport.dialects.media.reading_json import Json, members, packed, plain_fault, post, text, unpacked
+from modelport.dialects.media.reading_json import (
+    Json,
+    inside,
+    members,
+    packed,
+    plain_fault,
+    post,
+    several,
+    text,
+    unpacked,
+)
 from modelport.dialects.media.taking import Taking
 from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
 from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
@@ -52,7 +61,7 @@ class GoogleGeminiImage:
         """Read the pictures."""
         del order, ticket
         answer = members(told.body, "an answer of generateContent")
-        parts = [part for one in _objects(answer, "candidates") for part in _objects(_object(one, "content"), "parts")]
+        parts = [part for one in several(answer, "candidates") for part in several(inside(one, "content"), "parts")]
         files = tuple(_file(found) for part in parts if not part.get("thought") and (found := _inline(part)))
         if not files:
             raise _refusal(answer, parts)
@@ -89,19 +98,8 @@ def _config(taking: Taking, *, is_searching: bool) -> dict[str, object]:
     return config
 
 
-def _objects(whole: Json, name: str) -> list[Json]:
-    found = whole.get(name)
-    several = cast("list[object]", found) if isinstance(found, list) else []
-    return [cast("Json", one) for one in several if isinstance(one, dict)]
-
-
-def _object(whole: Json, name: str) -> Json:
-    found = whole.get(name)
-    return cast("Json", found) if isinstance(found, dict) else {}
-
-
 def _inline(part: Json) -> Json:
-    return _object(part, "inlineData") or _object(part, "inline_data")
+    return inside(part, "inlineData") or inside(part, "inline_data")
 
 
 def _file(found: Json) -> File:
@@ -114,11 +112,11 @@ def _counted(usage: Usage) -> Mapping[str, int]:
     return {"input_tokens": given, "output_tokens": made, "total_tokens": given + made}
 
 
-def _refusal(answer: Json, parts: list[Json]) -> Exception:
+def _refusal(answer: Json, parts: Sequence[Json]) -> Exception:
     """Say why there is no picture: a block of the prompt, the end of a candidate, or what the model said instead."""
-    feedback = _object(answer, "promptFeedback")
+    feedback = inside(answer, "promptFeedback")
     why = [text(feedback, "blockReason"), text(feedback, "blockReasonMessage")]
-    for one in _objects(answer, "candidates"):
+    for one in several(answer, "candidates"):
         why += [text(one, "finishReason"), text(one, "finishMessage")]
     why += [text(part, "text") for part in parts]
     told = ": ".join(reason for reason in why if reason)

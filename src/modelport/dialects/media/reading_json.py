@@ -36,6 +36,19 @@ def listed(answer: Json, name: str, what: str) -> Sequence[Json]:
     return cast("list[Json]", found)
 
 
+def inside(answer: Json, name: str) -> Json:
+    """Return an object, or an empty one."""
+    found = answer.get(name)
+    return cast("Json", found) if isinstance(found, dict) else {}
+
+
+def several(answer: Json, name: str) -> Sequence[Json]:
+    """Return the objects of a list, or none."""
+    found = answer.get(name)
+    rows = cast("list[object]", found) if isinstance(found, list) else []
+    return [cast("Json", row) for row in rows if isinstance(row, dict)]
+
+
 def text(answer: Json, name: str) -> str:
     """Return a text, or nothing."""
     found = answer.get(name)
