@@ -57,6 +57,7 @@ SpokenDialect = Literal[
     "dashscope_speech",
     "google_gemini_image",
     "bfl",
+    "xai_images",
 ]
 """The wire formats that this version calls."""
 Dialect = Literal[
@@ -82,7 +83,6 @@ Dialect = Literal[
     "stability",
     "topaz",
     "voyage_embeddings",
-    "xai_images",
     "xai_video",
 ]
 """Those and the ones that are known by name."""

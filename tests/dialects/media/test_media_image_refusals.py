@@ -33,6 +33,7 @@ MODERATED: list[tuple[Dialect, Ticket, Any, str]] = [
         {"status": "Content Moderated", "details": {"Moderation Reasons": ["Derivative Works Filter"]}},
         "Derivative Works Filter",
     ),
+    ("xai_images", Ticket(), {"data": [{"respect_moderation": False, "b64_json": ""}]}, "moderation"),
 ]
 """A format, where a call stands, what the vendor answers, and what of it is told."""
 FAILED: list[tuple[Dialect, Ticket, Any, str]] = [

@@ -18,6 +18,7 @@ from tests.fake.media import (
     minimax,
     mistral,
     openai,
+    xai,
     zai,
 )
 from tests.fake.media.seam import MediaAnswer, MediaAsked, MediaStudio, MediaVendor, Refused
@@ -37,6 +38,7 @@ _MODULES = (
     minimax,
     mistral,
     openai,
+    xai,
     zai,
 )
 _VENDORS = sorted((cast("MediaVendor", module) for module in _MODULES), key=lambda one: -len(one.PREFIX))
