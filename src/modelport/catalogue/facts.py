@@ -58,11 +58,11 @@ SpokenDialect = Literal[
     "google_gemini_image",
     "bfl",
     "xai_images",
+    "ark_images",
 ]
 """The wire formats that this version calls."""
 Dialect = Literal[
     SpokenDialect,
-    "ark_images",
     "ark_video",
     "dashscope_images",
     "dashscope_video",

@@ -148,5 +148,12 @@ def _numbers(parameter: Parameter) -> Iterator[object]:
 
 
 def _objects(known: Parameters) -> Iterator[object]:
-    for at in (0, -1):
-        yield {name: values(one)[at] for name, one in known.items()}
+    """Yield plain members, and others well inside their bounds: vendors bound width times height, too."""
+    yield {name: values(one)[0] for name, one in known.items()}
+    yield {name: _midway(one) if one.minimum is not None else values(one)[-1] for name, one in known.items()}
+
+
+def _midway(parameter: Parameter) -> object:
+    least, step = int(parameter.minimum or 0), int(parameter.multiple_of or 1)
+    most = least + SOME * step if parameter.maximum is None else int(parameter.maximum)
+    return (least + most) // 2 // step * step

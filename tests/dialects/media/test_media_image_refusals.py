@@ -34,6 +34,12 @@ MODERATED: list[tuple[Dialect, Ticket, Any, str]] = [
         "Derivative Works Filter",
     ),
     ("xai_images", Ticket(), {"data": [{"respect_moderation": False, "b64_json": ""}]}, "moderation"),
+    (
+        "ark_images",
+        Ticket(),
+        {"data": [{"error": {"code": "OutputImageSensitiveContentDetected", "message": "It may be sensitive."}}]},
+        "OutputImageSensitiveContentDetected: It may be sensitive.",
+    ),
 ]
 """A format, where a call stands, what the vendor answers, and what of it is told."""
 FAILED: list[tuple[Dialect, Ticket, Any, str]] = [

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from tests.fake.media import (
+    ark,
     assemblyai,
     azure,
     azure_transcription,
@@ -24,6 +25,7 @@ from tests.fake.media import (
 from tests.fake.media.seam import MediaAnswer, MediaAsked, MediaStudio, MediaVendor, Refused
 
 _MODULES = (
+    ark,
     assemblyai,
     azure,
     azure_transcription,
