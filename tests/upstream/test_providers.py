@@ -11,6 +11,7 @@ import trustme
 
 from modelport.catalogue.facts import AuthScheme, Timeouts
 from modelport.core.errors import Secret
+from modelport.dialects.wire import UpstreamRequest
 from modelport.serving.ports import ConnectFailed, ProviderUnavailable
 from modelport.upstream.address import UnsafeRequest
 from modelport.upstream.providers import Providers
@@ -75,6 +76,17 @@ async def test_a_request_carries_its_path_credential_and_framing() -> None:
         "authorization": "Bearer sk-secret",
         "content-length": "7",
     }
+
+
+@pytest.mark.parametrize(
+    ("beside", "path"), [("/v1", "/api/tasks"), ("/elsewhere", "/v1/api/tasks"), ("", "/v1/api/tasks")]
+)
+async def test_a_request_for_an_api_beside_replaces_the_end_of_the_base_url(beside: str, path: str) -> None:
+    async with vendor(answers(OK)) as acme, providers() as transport:
+        request = UpstreamRequest("/api/tasks", (), b"", is_streaming=False, beside=beside)
+        async with transport.send(offer_of(acme.url), request) as answer:
+            await answer.body(LIMIT)
+    assert acme.seen[0].line == f"POST {path} HTTP/1.1"
 
 
 async def test_a_provider_without_a_credential_is_sent_none() -> None:

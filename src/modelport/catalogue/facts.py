@@ -59,12 +59,12 @@ SpokenDialect = Literal[
     "bfl",
     "xai_images",
     "ark_images",
+    "dashscope_images",
 ]
 """The wire formats that this version calls."""
 Dialect = Literal[
     SpokenDialect,
     "ark_video",
-    "dashscope_images",
     "dashscope_video",
     "google_imagen",
     "google_lyria",

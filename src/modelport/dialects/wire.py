@@ -29,6 +29,8 @@ class UpstreamRequest(Struct, frozen=True):
     dropped: tuple[str, ...] = ()
     """Fields of the call that this provider does not take and that were left out."""
     method: str = "POST"
+    beside: str = ""
+    """The end of the provider's base URL that gives way to `path`, where another of its APIs lies beside it."""
 
 
 class MalformedReply(Problem):

@@ -83,7 +83,7 @@ class Providers:
 
     def send(self, offer: Offer, request: UpstreamRequest) -> AbstractAsyncContextManager[UpstreamAnswer]:
         """Send; enter to wait for the answer's headers. Raises `UpstreamProblem`s, here or on entering."""
-        key = (offer.provider.id, offer.model_id, request.method, request.path, request.headers)
+        key = (offer.provider.id, offer.model_id, request.method, request.beside + request.path, request.headers)
         route = self._routes.get(key)
         if route is None or (route.offer is not offer and route.offer != offer):
             route = self._learn(key, offer, request)
@@ -97,6 +97,7 @@ class Providers:
         provider = offer.provider
         peer = Peer(provider.name, f"provider `{provider.id}`", provider.timeouts)
         target, base_path = self._target(provider)
+        base_path = base_path.removesuffix(request.beside)
         path = request_path(target, base_path + check_path(request.path, provider.name))
         fields = self._fields(offer, request.headers, target)
         head = request_head(request.method, path, target.authority, fields) + b"content-length: "

@@ -16,7 +16,7 @@ from modelport.dialects.media.table import media_dialect
 from modelport.dialects.media.wire import MediaDialect, Order, Ticket, Told
 from modelport.dialects.wire import Target, UpstreamRequest
 from modelport.operations.made import File, Made
-from modelport.serving.carrying import carried
+from modelport.serving.carrying import PLAIN, carried
 from modelport.upstream.head import credential
 from tests.fake.media.files import png
 from tests.fake.media.seam import MediaAnswer, MediaStudio
@@ -49,7 +49,11 @@ class Sold:
     @property
     def shortest(self) -> dict[str, object]:
         """What a request must hold."""
-        return {name: values(one)[0] for name, one in self.parameters.items() if one.required}
+        return {name: self.values(name)[0] for name, one in self.parameters.items() if one.required}
+
+    def values(self, name: str) -> tuple[object, ...]:
+        """Return values of a field that fit and differ: several, or one where there is no other."""
+        return LINKS if name in PLAIN else values(self.parameters[name])
 
     def order(self, given: Mapping[str, object]) -> Order:
         """Bring a caller's fields to this offer; raises `InvalidBody`."""
@@ -102,7 +106,7 @@ def asked(offer: Offer, request: UpstreamRequest, studio: MediaStudio) -> MediaA
     if provider.auth != "none":
         name, value = credential(provider.auth, Secret("sk-fake-key"), provider.id)
         headers[name.decode()] = value.decode()
-    base = urlsplit(provider.base_url).path
+    base = urlsplit(provider.base_url).path.removesuffix(request.beside)
     path, _, query = request.path.partition("?")
     found = media_answer(request.method, f"/{provider.id}{base}{path}", query, headers, request.body, studio)
     assert found is not None, f"the fake does not play {provider.id}: {request.method} {path}"
@@ -110,7 +114,7 @@ def asked(offer: Offer, request: UpstreamRequest, studio: MediaStudio) -> MediaA
 
 
 def values(parameter: Parameter) -> tuple[object, ...]:
-    """Return values that fit and differ: two, or one where there is no other."""
+    """Return values that fit and differ: several, or one where there is no other."""
     found = list(_values(parameter))
     return tuple(value for at, value in enumerate(found) if value not in found[:at])
 

@@ -83,6 +83,8 @@ def _sent(request: UpstreamRequest) -> dict[str, Any]:
     elif request.body:
         found["bytes"] = len(request.body)
         found["content_type"] = kind
+    if request.beside:
+        found["beside"] = request.beside
     if headers:
         found["headers"] = headers
     return found

@@ -9,7 +9,7 @@ from modelport.dialects.media.addresses import IMAGES
 from modelport.dialects.media.taking import OURS
 from modelport.dialects.wire import UpstreamRequest
 from modelport.operations.made import Pictures
-from tests.dialects.media.offers import Sold, play, sold, values
+from tests.dialects.media.offers import Sold, play, sold
 from tests.fake.media.seam import MediaStudio
 
 OFFERS = sold("images", IMAGES)
@@ -32,7 +32,7 @@ def test_the_shortest_request_draws_a_picture(one: Sold) -> None:
 @each_offer
 @pytest.mark.parametrize("at", [0, -1])
 def test_a_request_with_every_parameter_draws_pictures_but_for_what_is_refused_by_name(one: Sold, at: int) -> None:
-    given = {name: values(parameter)[at] for name, parameter in one.parameters.items()}
+    given = {name: one.values(name)[at] for name in one.parameters}
     while True:
         try:
             assert drawn(one, given) >= 1
@@ -46,8 +46,8 @@ def test_a_request_with_every_parameter_draws_pictures_but_for_what_is_refused_b
 @each_offer
 def test_no_field_is_lost(one: Sold) -> None:
     """Another value makes another request, or the field is told as dropped, or it is refused by name."""
-    for name, parameter in one.parameters.items():
-        several = values(parameter)
+    for name in one.parameters:
+        several = one.values(name)
         if name not in OURS and len(several) > 1:
             asked = [requests for value in several if (requests := asked_with(one, name, value)) is not None]
             is_told = any(name in request.dropped for requests in asked for request in requests)

@@ -12,6 +12,7 @@ from modelport.dialects.wire import NotExpressible, Target, UpstreamFault
 from modelport.operations.media import MediaCall
 
 POLLING = Ticket("poll", {"ids": "one"}, is_taken=True)
+TASK = Ticket("poll", {"id": "one"}, is_taken=True)
 MODERATED: list[tuple[Dialect, Ticket, Any, str]] = [
     ("google_gemini_image", Ticket(), {"promptFeedback": {"blockReason": "SAFETY"}}, "SAFETY"),
     (
@@ -40,16 +41,41 @@ MODERATED: list[tuple[Dialect, Ticket, Any, str]] = [
         {"data": [{"error": {"code": "OutputImageSensitiveContentDetected", "message": "It may be sensitive."}}]},
         "OutputImageSensitiveContentDetected: It may be sensitive.",
     ),
+    (
+        "dashscope_images",
+        TASK,
+        {"output": {"task_status": "FAILED", "code": "DataInspectionFailed", "message": "Inappropriate content."}},
+        "DataInspectionFailed: Inappropriate content.",
+    ),
 ]
 """A format, where a call stands, what the vendor answers, and what of it is told."""
 FAILED: list[tuple[Dialect, Ticket, Any, str]] = [
     ("bfl", POLLING, {"status": "Error", "details": "out of memory"}, "out of memory"),
     ("bfl", POLLING, {"status": "Task not found"}, "Task not found"),
+    (
+        "dashscope_images",
+        TASK,
+        {"output": {"task_status": "FAILED", "code": "InternalError", "message": "It broke."}},
+        "It broke.",
+    ),
+    (
+        "dashscope_images",
+        TASK,
+        {
+            "output": {
+                "task_status": "SUCCEEDED",
+                "results": [{"code": "InternalError.Timeout", "message": "Too late."}],
+            }
+        },
+        "Too late.",
+    ),
+    ("dashscope_images", Ticket(), {"code": "Throttling", "message": "Slow down."}, "Slow down."),
 ]
 REFUSED: list[tuple[Dialect, str, dict[str, object], str]] = [
     ("google_gemini_image", "gemini-2.5-flash-image", {"num_images": 2}, "num_images"),
     ("google_gemini_image", "gemini-2.5-flash-image", {"person_generation": "dont_allow"}, "person_generation"),
     ("bfl", "flux-2-pro", {"output_format": "webp"}, "output_format"),
+    ("dashscope_images", "qwen-image", {"image_size": {"width": 1024, "height": 768}}, "image_size"),
 ]
 """A format, a model, fields, and the one that is to blame."""
 
@@ -62,8 +88,9 @@ def order(dialect: Dialect, upstream: str = "one", fields: dict[str, object] | N
 
 
 def fault_of(dialect: Dialect, ticket: Ticket, answer: Any) -> UpstreamFault:
+    asked = order(dialect, "wan2.6-image")
     with pytest.raises(UpstreamFault) as raised:
-        media_dialect(dialect).read(order(dialect), ticket, Told(json.dumps(answer).encode(), "application/json"))
+        media_dialect(dialect).read(asked, ticket, Told(json.dumps(answer).encode(), "application/json"))
     return raised.value
 
 

@@ -84,7 +84,7 @@ def _sized(taking: Taking, fields: dict[str, object]) -> None:
         return
     sides = pixels_of(size)
     if sides is None:
-        raise taking.size_refusal(size, "takes sizes in pixels")
+        raise taking.size_refusal("takes sizes in pixels")
     fields["width"], fields["height"] = sides
 
 

@@ -54,6 +54,7 @@ class GoogleGeminiImage:
             body["safetySettings"] = [{"category": one, "threshold": threshold.upper()} for one in CATEGORIES]
         if taking.text("person_generation") == "dont_allow":
             raise taking.refusal("person_generation", "cannot be told to draw nobody")
+        taking.means("add_watermark", True)
         body["generationConfig"] = _config(taking, is_searching="tools" in body)
         return post(f"/models/{order.target.offer.upstream}:generateContent", body, taking.dropped)
 

@@ -21,11 +21,12 @@ Picture = str | Upload
 class Taking:
     """The fields of a call, each of which is taken once; those that are left are dropped."""
 
-    __slots__ = ("_left", "_order")
+    __slots__ = ("_left", "_order", "_untrue")
 
     def __init__(self, order: Order) -> None:
         fields = order.call.fields
         self._order = order
+        self._untrue: set[str] = set()
         self._left = {name: value for name, value in fields.items() if value is not None and name not in OURS}
 
     def take(self, name: str) -> object:
@@ -57,9 +58,11 @@ class Taking:
         return least if found < least else most
 
     def means(self, name: str, value: object) -> None:
-        """Take a field where it says what the provider does anyway."""
+        """Take a field where it says what the provider does anyway; elsewhere it is dropped, be it the default."""
         if self._left.get(name) == value:
             self.take(name)
+        elif name in self._left:
+            self._untrue.add(name)
 
     def pictures(self) -> list[Picture]:
         """Take the pictures that come with the call."""
@@ -88,9 +91,8 @@ class Taking:
         found = [size for name in SIZES if (size := self.take(name)) is not None]
         return found[0] if found else None
 
-    def size_refusal(self, size: object, what: str) -> NotExpressible:
+    def size_refusal(self, what: str) -> NotExpressible:
         """Say that a size that was taken cannot be made."""
-        del size
         name = next((name for name in SIZES if name in self._order.call.fields), SIZES[0])
         return self.refusal(name, what)
 
@@ -105,7 +107,7 @@ class Taking:
             return ()
         known = decoded(self._order.target.model.parameters)
         usual = {name: parameter.default for name, parameter in known.items()}
-        return tuple(name for name, value in self._left.items() if value != usual.get(name))
+        return tuple(name for name, value in self._left.items() if name in self._untrue or value != usual.get(name))
 
 
 def wanted_of(order: Order) -> int:
