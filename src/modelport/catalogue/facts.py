@@ -60,6 +60,8 @@ SpokenDialect = Literal[
     "xai_images",
     "ark_images",
     "dashscope_images",
+    "recraft",
+    "stability",
 ]
 """The wire formats that this version calls."""
 Dialect = Literal[
@@ -77,10 +79,8 @@ Dialect = Literal[
     "minimax_video",
     "openai_video",
     "pixverse",
-    "recraft",
     "reve",
     "runway",
-    "stability",
     "topaz",
     "voyage_embeddings",
     "xai_video",

@@ -47,6 +47,7 @@ MODERATED: list[tuple[Dialect, Ticket, Any, str]] = [
         {"output": {"task_status": "FAILED", "code": "DataInspectionFailed", "message": "Inappropriate content."}},
         "DataInspectionFailed: Inappropriate content.",
     ),
+    ("stability", Ticket(), {"finish_reason": "CONTENT_FILTERED", "image": ""}, "CONTENT_FILTERED"),
 ]
 """A format, where a call stands, what the vendor answers, and what of it is told."""
 FAILED: list[tuple[Dialect, Ticket, Any, str]] = [
@@ -75,6 +76,13 @@ REFUSED: list[tuple[Dialect, str, dict[str, object], str]] = [
     ("google_gemini_image", "gemini-2.5-flash-image", {"num_images": 2}, "num_images"),
     ("google_gemini_image", "gemini-2.5-flash-image", {"person_generation": "dont_allow"}, "person_generation"),
     ("bfl", "flux-2-pro", {"output_format": "webp"}, "output_format"),
+    ("recraft", "recraftv3", {"image_size": {"width": 1024, "height": 768}}, "image_size"),
+    ("recraft", "recraftv3", {"prompt": "é" * 501}, "prompt"),
+    ("stability", "sd3.5-large", {"image_size": "landscape_4_3"}, "image_size"),
+    ("stability", "sd3.5-large", {"num_images": 2}, "num_images"),
+    ("stability", "sd3.5-large", {"guidance_scale": 11}, "guidance_scale"),
+    ("stability", "sd3.5-large", {"seed": 4_294_967_295}, "seed"),
+    ("dashscope_images", "wan2.7-image", {"image_size": {"width": 512, "height": 512}}, "image_size"),
     ("dashscope_images", "qwen-image", {"image_size": {"width": 1024, "height": 768}}, "image_size"),
 ]
 """A format, a model, fields, and the one that is to blame."""
@@ -120,3 +128,11 @@ def test_what_cannot_be_said_is_refused_by_name(
         media_dialect(dialect).ask(order(dialect, upstream, fields), Ticket())
     assert raised.value.param == place
     assert "Acme" in raised.value.message
+
+
+def test_stability_s_moderation_is_no_matter_of_the_key() -> None:
+    dialect = media_dialect("stability")
+    body = b'{"id": "one", "name": "content_moderation", "errors": ["It was flagged."]}'
+    fault = dialect.fault(403, None, body)
+    assert (fault.status, fault.retryable) == (400, False)
+    assert dialect.fault(403, None, b'{"name": "permission_denied"}').retryable

@@ -20,6 +20,8 @@ from tests.fake.media import (
     minimax,
     mistral,
     openai,
+    recraft,
+    stability,
     xai,
     zai,
 )
@@ -42,6 +44,8 @@ _MODULES = (
     minimax,
     mistral,
     openai,
+    recraft,
+    stability,
     xai,
     zai,
 )
