@@ -95,6 +95,7 @@ def test_a_provider_behind_a_key_names_the_variable_that_holds_it(catalogue: Cat
         "inworld": "INWORLD_API_KEY",
         "kling": "KLING_API_KEY",
         "luma": "LUMAAI_API_KEY",
+        "luma-agents": "LUMA_AGENTS_API_KEY",
         "recraft": "RECRAFT_API_KEY",
         "runway": "RUNWAYML_API_SECRET",
         "stability": "STABILITY_API_KEY",

@@ -62,6 +62,7 @@ SpokenDialect = Literal[
     "dashscope_images",
     "recraft",
     "stability",
+    "luma_images",
 ]
 """The wire formats that this version calls."""
 Dialect = Literal[

@@ -20,7 +20,7 @@ DIALECTS: dict[Operation, tuple[str, ...]] = {
     "embeddings": ("openai_embeddings", "google_embeddings", "voyage_embeddings"),
     "images": (
         "openai_images", "google_gemini_image", "google_imagen", "fal_queue", "bfl", "stability", "recraft",
-        "ark_images", "dashscope_images", "xai_images", "kling", "luma", "minimax_images", "reve", "topaz",
+        "ark_images", "dashscope_images", "xai_images", "kling", "luma_images", "minimax_images", "reve", "topaz",
     ),
     "video": (
         "openai_video", "google_veo", "fal_queue", "bfl", "kling", "luma", "runway", "minimax_video", "pixverse",

@@ -48,6 +48,12 @@ MODERATED: list[tuple[Dialect, Ticket, Any, str]] = [
         "DataInspectionFailed: Inappropriate content.",
     ),
     ("stability", Ticket(), {"finish_reason": "CONTENT_FILTERED", "image": ""}, "CONTENT_FILTERED"),
+    (
+        "luma_images",
+        TASK,
+        {"state": "failed", "failure_code": "content_moderated", "failure_reason": "It was moderated."},
+        "It was moderated.",
+    ),
 ]
 """A format, where a call stands, what the vendor answers, and what of it is told."""
 FAILED: list[tuple[Dialect, Ticket, Any, str]] = [
@@ -70,6 +76,7 @@ FAILED: list[tuple[Dialect, Ticket, Any, str]] = [
         },
         "Too late.",
     ),
+    ("luma_images", TASK, {"state": "failed", "failure_code": "generation_failed"}, "generation_failed"),
     ("dashscope_images", Ticket(), {"code": "Throttling", "message": "Slow down."}, "Slow down."),
 ]
 REFUSED: list[tuple[Dialect, str, dict[str, object], str]] = [
@@ -77,6 +84,7 @@ REFUSED: list[tuple[Dialect, str, dict[str, object], str]] = [
     ("google_gemini_image", "gemini-2.5-flash-image", {"person_generation": "dont_allow"}, "person_generation"),
     ("bfl", "flux-2-pro", {"output_format": "webp"}, "output_format"),
     ("recraft", "recraftv3", {"image_size": {"width": 1024, "height": 768}}, "image_size"),
+    ("luma_images", "uni-1", {"type": "image_edit"}, "type"),
     ("recraft", "recraftv3", {"prompt": "é" * 501}, "prompt"),
     ("stability", "sd3.5-large", {"image_size": "landscape_4_3"}, "image_size"),
     ("stability", "sd3.5-large", {"num_images": 2}, "num_images"),
