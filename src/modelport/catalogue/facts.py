@@ -63,13 +63,13 @@ SpokenDialect = Literal[
     "recraft",
     "stability",
     "luma_images",
+    "google_imagen",
 ]
 """The wire formats that this version calls."""
 Dialect = Literal[
     SpokenDialect,
     "ark_video",
     "dashscope_video",
-    "google_imagen",
     "google_lyria",
     "google_veo",
     "hume",

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from modelport.catalogue.facts import Offer
+from modelport.catalogue.load import load
 from modelport.core.errors import InvalidBody
 from modelport.dialects.media.addresses import IMAGES
 from modelport.dialects.media.taking import OURS
@@ -12,7 +14,18 @@ from modelport.operations.made import Pictures
 from tests.dialects.media.offers import Sold, play, sold
 from tests.fake.media.seam import MediaStudio
 
-OFFERS = sold("images", IMAGES)
+IMAGEN = "google/imagen-4.0-generate-001"
+
+
+def imagen() -> Sold:
+    """Imagen as Google sold it: nobody does by our catalogue, but the format is there for whoever knows a seller."""
+    catalogue = load()
+    google = next(one for one in catalogue.providers() if one.id == "google")
+    offer = Offer(IMAGEN, google, IMAGEN.partition("/")[2], speaks=("google_imagen",))
+    return Sold(catalogue.find(IMAGEN), offer, IMAGES)
+
+
+OFFERS = (*sold("images", IMAGES), imagen())
 each_offer = pytest.mark.parametrize("one", OFFERS, ids=lambda one: f"{one.model.id} at {one.offer.provider.id}")
 
 

@@ -54,6 +54,7 @@ MODERATED: list[tuple[Dialect, Ticket, Any, str]] = [
         {"state": "failed", "failure_code": "content_moderated", "failure_reason": "It was moderated."},
         "It was moderated.",
     ),
+    ("google_imagen", Ticket(), {"predictions": [{"raiFilteredReason": "It was filtered."}]}, "It was filtered."),
 ]
 """A format, where a call stands, what the vendor answers, and what of it is told."""
 FAILED: list[tuple[Dialect, Ticket, Any, str]] = [
@@ -85,6 +86,7 @@ REFUSED: list[tuple[Dialect, str, dict[str, object], str]] = [
     ("bfl", "flux-2-pro", {"output_format": "webp"}, "output_format"),
     ("recraft", "recraftv3", {"image_size": {"width": 1024, "height": 768}}, "image_size"),
     ("luma_images", "uni-1", {"type": "image_edit"}, "type"),
+    ("google_imagen", "imagen-4.0-generate-001", {"seed": 7, "add_watermark": True}, "seed"),
     ("recraft", "recraftv3", {"prompt": "é" * 501}, "prompt"),
     ("stability", "sd3.5-large", {"image_size": "landscape_4_3"}, "image_size"),
     ("stability", "sd3.5-large", {"num_images": 2}, "num_images"),

@@ -15,13 +15,14 @@ from tests.fake.vendor import words
 PREFIX = "/google/v1beta"
 BLOCKED = "forbidden"
 """A prompt with this word in it is refused."""
-_CALL = re.compile(r"/models/([a-z0-9.-]+):(generateContent)")
+_CALL = re.compile(r"/models/([a-z0-9.-]+):(generateContent|predict)")
 _BODY = words("contents generationConfig safetySettings tools systemInstruction")
 _CONFIG = words("responseModalities imageConfig seed temperature topP topK candidateCount")
 _RATIOS = words("1:1 2:3 3:2 3:4 4:3 4:5 5:4 9:16 16:9 21:9")
 _SIZES = words("1K 2K 4K")
 _KINDS = words("image/png image/jpeg image/webp image/heic image/heif")
 _THRESHOLDS = words("BLOCK_LOW_AND_ABOVE BLOCK_MEDIUM_AND_ABOVE BLOCK_ONLY_HIGH BLOCK_NONE OFF")
+_PREDICTED = words("sampleCount aspectRatio personGeneration safetySetting enhancePrompt addWatermark seed")
 _MOST_SEED = 2**31 - 1
 
 
@@ -34,10 +35,12 @@ def error(refused: Refused) -> MediaAnswer:
 def answer(asked: MediaAsked) -> MediaAnswer | None:
     """Answer a request for pictures; other models of Gemini are played elsewhere."""
     found = _CALL.fullmatch(asked.path)
-    if found is None or "image" not in found[1]:
+    if found is None or "imag" not in found[1]:
         return None
     bearer(asked, "", "x-goog-api-key")
     body = asked.json
+    if found[2] == "predict":
+        return _predicted(asked, body)
     only(body, _BODY, needs=("contents",))
     text = _text(body["contents"])
     config = body.get("generationConfig", {})
@@ -47,6 +50,23 @@ def answer(asked: MediaAsked) -> MediaAnswer | None:
             raise Refused(400, f"Invalid value at 'safety_settings': {setting}")
     asked.studio.made["google"] += 1
     return MediaAnswer(_drawn(text, config, is_searching=_is_searching(body)))
+
+
+def _predicted(asked: MediaAsked, body: dict[str, Any]) -> MediaAnswer:
+    only(body, words("instances parameters"), needs=("instances",))
+    [instance] = body["instances"]
+    only(instance, words("prompt"), needs=("prompt",))
+    given = body.get("parameters", {})
+    only(given, _PREDICTED)
+    if not 1 <= given.get("sampleCount", 1) <= 4 or given.get("aspectRatio", "1:1") not in _RATIOS:
+        raise Refused(400, "sampleCount or aspectRatio is out of range")
+    if "seed" in given and given.get("addWatermark", True):
+        raise Refused(400, "Seed is not supported when watermark is enabled.")
+    if BLOCKED in instance["prompt"]:
+        return MediaAnswer({"predictions": [{"raiFilteredReason": "It violates our guidelines."}]})
+    asked.studio.made["google"] += 1
+    drawn = {"mimeType": "image/png", "bytesBase64Encoded": base64.b64encode(png(64, 64)).decode()}
+    return MediaAnswer({"predictions": [drawn] * int(given.get("sampleCount", 1))})
 
 
 def _text(contents: Any) -> str:
