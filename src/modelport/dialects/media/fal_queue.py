@@ -1,13 +1,15 @@
 """fal's queue: a request is taken, asked after, and its result fetched.
 
 Shapes: https://docs.fal.ai/model-endpoints/queue (read 2026-11-29). An app may have a path behind its name
-(`fal-ai/flux/dev`), which the addresses of its requests do not (`fal-ai/flux/requests/{id}`).
+(`fal-ai/flux/dev`), which the addresses of its requests do not (`fal-ai/flux/requests/{id}`). In its `sync_mode` a
+picture comes as a data URL in the place of its link; it is not asked for.
 """
 
 from collections.abc import Mapping
 from typing import cast
 
 from modelport.dialects.media.reading_json import Json, get, inlined, members, needed, plain_fault, post, text
+from modelport.dialects.media.taking import OURS
 from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
 from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
 from modelport.operations.made import File, Made, Pictures, Sound
@@ -30,13 +32,12 @@ class FalQueue:
         if ticket.stage in (STATUS, RESULT):
             place = f"/{'/'.join(app.split('/')[:2])}/requests/{ticket.facts['id']}"
             return get(f"{place}/status" if ticket.stage == STATUS else place)
-        quirks = order.target.offer.quirks
+        quirks, ours = order.target.offer.quirks, OURS if order.operation == "images" else frozenset[str]()
+        given = {name: value for name, value in order.call.fields.items() if name not in ours}
         fields = {
-            quirks.rename.get(name, name): inlined(value)
-            for name, value in order.call.fields.items()
-            if name not in quirks.drop
+            quirks.rename.get(name, name): inlined(value) for name, value in given.items() if name not in quirks.drop
         }
-        return post(f"/{app}", fields, [name for name in order.call.fields if name in quirks.drop])
+        return post(f"/{app}", fields, [name for name in given if name in quirks.drop])
 
     def read(self, order: Order, ticket: Ticket, told: Told) -> Made | Ticket:
         """Read a receipt, a status, or the result."""
