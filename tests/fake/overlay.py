@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fake.faults import FAULTS, PREFIX, STREAM_ONLY
+from tests.fake.media.table import PREFIXES
 from tests.fake.vendors import VENDORS
 
 KEY_ENV = "FAKE_API_KEY"
@@ -155,6 +156,22 @@ def write_redirects(folder: Path, base_url: str, vendors: Mapping[str, str]) -> 
     for provider, vendor in vendors.items():
         text = f'base_url = "{base_url}{VENDORS[vendor].prefix}"\n'
         (folder / f"{provider}.toml").write_text(text, encoding="utf-8")
+
+
+def write_media_redirects(folder: Path, base_url: str) -> frozenset[str]:
+    """Send the providers of media to the fake; return their ids."""
+    folder.mkdir(parents=True, exist_ok=True)
+    told: set[str] = set()
+    for prefix in (*PREFIXES, COMPATIBLE):
+        provider = prefix.strip("/").partition("/")[0]
+        place = COMPATIBLE if provider == "dashscope" else prefix
+        (folder / f"{provider}.toml").write_text(f'base_url = "{base_url}{place}"\n', encoding="utf-8")
+        told.add(provider)
+    return frozenset(told)
+
+
+COMPATIBLE = "/dashscope/compatible-mode/v1"
+"""Where DashScope's provider stands; its pictures are asked for beside it."""
 
 
 def _model(model: str, provider: str, operation: str) -> str:

@@ -10,9 +10,9 @@ from modelport.catalogue.parameters import Parameters
 from modelport.core.clock import Clock
 from modelport.core.errors import InvalidBody, Problem
 from modelport.dialects.media.addresses import Met
-from modelport.dialects.media.table import media_dialect
+from modelport.dialects.media.table import EDITING, media_dialect
 from modelport.dialects.media.wire import MediaDialect, Order, SoundReader, Ticket, Told
-from modelport.dialects.wire import MalformedReply, Target, UpstreamFault, UpstreamRequest
+from modelport.dialects.wire import MalformedReply, NotExpressible, Target, UpstreamFault, UpstreamRequest
 from modelport.ledger.records import Attempt
 from modelport.operations.made import Made
 from modelport.operations.media import MediaCall
@@ -84,8 +84,11 @@ class Making:
             if len(self._attempts) == MAX_ATTEMPTS:
                 break
             operation = plan.model.operation
-            dialect = media_dialect(offer.dialect_for(operation, ""))
+            spoken = offer.dialect_for(operation, "")
+            dialect = media_dialect(spoken)
             try:
+                if met.is_edit and spoken not in EDITING:
+                    raise NotExpressible("image", offer.provider.name, "changes no uploaded pictures")
                 ready = await carried(call, parameters, dialect.takes, offer.provider.name, self._files)
                 order = Order(ready, Target(offer, plan.model), operation, met.is_edit, self._order_id)
                 return await self._attempt(dialect, order, rates, is_streaming=is_streaming)

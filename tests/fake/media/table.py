@@ -52,6 +52,8 @@ _MODULES = (
     zai,
 )
 _VENDORS = sorted((cast("MediaVendor", module) for module in _MODULES), key=lambda one: -len(one.PREFIX))
+PREFIXES = tuple(vendor.PREFIX for vendor in _VENDORS)
+"""Below which each of them is found."""
 FILES = "/_files/"
 
 

@@ -7,6 +7,9 @@ from typing import Protocol, cast
 from modelport.catalogue.facts import Dialect
 from modelport.dialects.media.wire import MediaDialect
 
+EDITING: frozenset[Dialect] = frozenset({"openai_images"})
+"""Those in which pictures can be changed that are sent as files."""
+
 
 class _Module(Protocol):
     CALLED: MediaDialect
