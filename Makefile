@@ -13,8 +13,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 	@echo "Variables: PORT=8080 DATA_DIR=data PYTHON=python3 VENV=.venv ARGS='more arguments for pytest or bench'"
 
-run: ## install, fetch the default local model, start the server and print a key and a first call
-	$(SYNC) run
+run: ## install, fetch the default local model, start the server and print a key and a first call; WITH=all for every local model
+	$(SYNC) $(if $(filter all,$(WITH)),all,run)
 	@exec "$(BIN)/modelport" serve --first-run --port "$(PORT)" --data-dir "$(DATA_DIR)"
 
 dev: ## serve beside a fake provider, and start again whenever the source changes

@@ -1,4 +1,4 @@
-"""Make the virtual environment what a lock in `requirements/` says: `python3 tools/environment.py run|dev`.
+"""Make the virtual environment what a lock in `requirements/` says: `python3 tools/environment.py run|all|dev`.
 
 Needs Python 3.11 and pip, nothing else. It installs with uv, which it takes from PATH or fetches with pip; where uv has
 no build for the machine, with the standard library's venv and pip. When nothing changed it does nothing, in no time.
@@ -25,6 +25,9 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ROOT / "requirements"
 BOOTSTRAP = ROOT / ".bootstrap"
 OLDEST_PYTHON = (3, 11)
+
+# Each lock, and those that hold all of it.
+LARGER = {"run": ("all", "dev"), "all": ("dev",), "dev": ()}
 
 # What pip calls a setting, and the names under which uv may already have been given it; the first is the one we set.
 SAME_SETTING = {
@@ -63,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
 def parsed(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Bring the virtual environment in step with its lock.")
-    parser.add_argument("lock", choices=["run", "dev"], help="run: what serving needs; dev: tests and checks as well")
+    parser.add_argument("lock", choices=[*LARGER], help="run: what serving needs; all: every local model; dev: tests too")
     parser.add_argument("--venv", default=str(ROOT / ".venv"), help="where the environment is (default: .venv)")
     return parser.parse_args(arguments)
 
@@ -73,8 +76,7 @@ def install(lock: str, venv: Path) -> None:
     stamp = venv / "installed-locks"
     if stamp_line(lock) in lines_of(stamp) and interpreter(venv).exists():
         return
-    if any(line.startswith("dev ") for line in lines_of(stamp)):
-        lock = "dev"  # an environment that has the tools keeps them
+    lock = kept_lock(lock, lines_of(stamp))
     uv = find_uv()
     environment = dict(os.environ)
     flags: list[str] = []
@@ -88,8 +90,14 @@ def install(lock: str, venv: Path) -> None:
     requirements.write_text(for_machine(text, sys.platform, platform.libc_ver()[0]), encoding="utf-8")
     for command in install_commands(uv, venv, requirements, flags):
         run(command, environment)
-    done = sorted({"run", lock})  # dev holds all of run
-    stamp.write_text("".join(f"{stamp_line(name)}\n" for name in done), encoding="utf-8")
+    held = [name for name, larger in LARGER.items() if lock in (name, *larger)]
+    stamp.write_text("".join(f"{stamp_line(name)}\n" for name in held), encoding="utf-8")
+
+
+def kept_lock(lock: str, stamp_lines: list[str]) -> str:
+    """Say which lock to install, so that an environment with the tools, or with every local model, keeps them."""
+    here = {line.partition(" ")[0] for line in stamp_lines}
+    return next((larger for larger in reversed(LARGER[lock]) if larger in here), lock)
 
 
 def stamp_line(lock: str) -> str:

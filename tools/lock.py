@@ -14,7 +14,7 @@ FROM_THIS_MACHINE = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_I
 
 
 def main() -> int:
-    """Write the locks: uv, a bare install, what `make run` installs, and what development needs; versions agree."""
+    """Write the locks: uv, a bare install, what `make run` installs, that `WITH=all`, and development; versions agree."""
     run_lock = str(LOCKS / "run.txt")
     upgrade = [argument for argument in sys.argv[1:] if argument == "--upgrade"]
     try:
@@ -25,7 +25,9 @@ def main() -> int:
         resolve(uv, "core", "pyproject.toml", *upgrade)
         run = ["--group", "build", "--extra", "embeddings"]
         resolve(uv, "run", "pyproject.toml", *run, "--constraints", str(LOCKS / "core.txt"), *upgrade)
-        dev = [*run, "--extra", "stripe", "--group", "dev", "--constraints", run_lock]
+        everything = [*run, "--extra", "audio", "--extra", "ocr"]
+        resolve(uv, "all", "pyproject.toml", *everything, "--constraints", run_lock, *upgrade)
+        dev = [*everything, "--extra", "stripe", "--group", "dev", "--constraints", str(LOCKS / "all.txt")]
         resolve(uv, "dev", "pyproject.toml", *dev, *upgrade)
     except CannotInstall as problem:
         print(f"lock: {problem}", file=sys.stderr)

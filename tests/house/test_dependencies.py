@@ -1,5 +1,6 @@
 """Few dependencies: each one has a reason, and the locks are what the project asks for."""
 
+import itertools
 import re
 import tomllib
 from dataclasses import dataclass
@@ -43,7 +44,12 @@ def wanted(*groups: str, but_for: frozenset[str] = frozenset()) -> list[Requirem
 
 
 @pytest.mark.parametrize(
-    ("name", "groups", "but_for"), [("run", ["build"], frozenset({"stripe"})), ("dev", ["build", "dev"], frozenset())]
+    ("name", "groups", "but_for"),
+    [
+        ("run", ["build"], frozenset({"stripe", "audio", "ocr"})),
+        ("all", ["build"], frozenset({"stripe"})),
+        ("dev", ["build", "dev"], frozenset()),
+    ],
 )
 def test_a_lock_holds_what_the_project_asks_for(name: str, groups: list[str], but_for: frozenset[str]) -> None:
     pins = lock(name)
@@ -53,17 +59,16 @@ def test_a_lock_holds_what_the_project_asks_for(name: str, groups: list[str], bu
         assert pin.version in requirement.specifier, f"requirements/{name}.txt is behind {requirement}: run `make lock`"
 
 
-@pytest.mark.parametrize("name", ["core", "run", "dev", "uv"])
+@pytest.mark.parametrize("name", ["core", "run", "all", "dev", "uv"])
 def test_every_pin_has_hashes(name: str) -> None:
     assert lock(name)
     assert not [pinned for pinned, pin in lock(name).items() if pin.hashes == 0]
 
 
 def test_the_locks_agree_on_versions() -> None:
-    dev = lock("dev")
-    run = lock("run")
-    assert {name: dev.get(name) for name in run} == run
-    assert {name: run.get(name) for name in lock("core")} == lock("core")
+    names = ["core", "run", "all", "dev"]
+    for smaller, larger in itertools.pairwise(map(lock, names)):
+        assert {name: larger.get(name) for name in smaller} == smaller
 
 
 def test_the_core_install_stays_small() -> None:

@@ -140,3 +140,11 @@ def test_every_target_is_listed_and_says_what_it_does() -> None:
     listed = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True)
     for target in declared[1].split():
         assert re.search(rf"^  make {target} +\w", listed.stdout, re.MULTILINE), target
+
+
+@pytest.mark.parametrize(
+    ("asked", "here", "installed"),
+    [("run", [], "run"), ("all", ["run"], "all"), ("run", ["run", "all"], "all"), ("run", ["run", "all", "dev"], "dev")],
+)
+def test_an_environment_keeps_what_it_has_beyond_the_lock(asked: str, here: list[str], installed: str) -> None:
+    assert environment.kept_lock(asked, [f"{name} abc" for name in here]) == installed
