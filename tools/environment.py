@@ -66,7 +66,9 @@ def main(arguments: list[str] | None = None) -> int:
 def parsed(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Bring the virtual environment in step with its lock.")
-    parser.add_argument("lock", choices=[*LARGER], help="run: what serving needs; all: every local model; dev: tests too")
+    parser.add_argument(
+        "lock", choices=[*LARGER], help="run: what serving needs; all: every local model; dev: tests too"
+    )
     parser.add_argument("--venv", default=str(ROOT / ".venv"), help="where the environment is (default: .venv)")
     return parser.parse_args(arguments)
 

@@ -14,7 +14,7 @@ FROM_THIS_MACHINE = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_I
 
 
 def main() -> int:
-    """Write the locks: uv, a bare install, what `make run` installs, that `WITH=all`, and development; versions agree."""
+    """Write the locks: uv, a bare install, what `make run` installs (also `WITH=all`), development; versions agree."""
     run_lock = str(LOCKS / "run.txt")
     upgrade = [argument for argument in sys.argv[1:] if argument == "--upgrade"]
     try:

