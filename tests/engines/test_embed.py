@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from modelport.engines.child import Launch, embed_command
+from modelport.engines.child import Launch, plain_command
 from modelport.engines.entries import EMBEDDINGS
 from modelport.engines.supervisor import Engines
 from modelport.engines.weights import WeightsStore
@@ -34,7 +34,7 @@ class Engine:
         assert file is not None
         self.socket = folder / "e.sock"
         launch = Launch(entry, file, self.socket, 0, 0, slots=2, threads=1, nice=0)
-        self.process = subprocess.Popen([*embed_command(launch)], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.process = subprocess.Popen([*plain_command(launch)], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def answer(self, given: object, **fields: object) -> tuple[int, Any]:
         with closing(Connection(self.socket)) as connection:

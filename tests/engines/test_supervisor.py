@@ -141,7 +141,7 @@ async def test_old_processors_and_a_missing_xllamacpp_do_not_keep_embeddings_fro
     store = WeightsStore(site.starts.parent / "weights", (entry,))
     own = site.starts.parent / "tiny.gguf"
     await asyncio.to_thread(store.pull, "vectors", file=own)
-    machine = Machine(("avx2",), None, 1, has_openmp=False, embeddings_version="1")
+    machine = Machine(("avx2",), None, 1, has_openmp=False, extras={EMBEDDINGS: "onnxruntime 1"})
     async with Engines(store, machine=machine, command=site.command) as engines:
         await engines.preload("vectors")
         assert [(state.library, state.obstacle) for state in engines.describe()] == [("onnxruntime 1", None)]

@@ -1,7 +1,7 @@
 """The ends of an ASGI conversation that every engine has: read a body, send an answer, notice who leaves."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any
 
@@ -14,6 +14,26 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 _JSON = (b"content-type", b"application/json")
 _EVENTS = (b"content-type", b"text/event-stream")
+
+
+Handler = Callable[[Message, Receive, Send], Awaitable[None]]
+"""Answers a POST; its refusals are told to the caller."""
+
+
+async def serve(handlers: Mapping[str, Handler], scope: Message, receive: Receive, send: Send) -> None:
+    """Answer `/health`, hand a POST to the handler of its path, and tell refusals."""
+    if scope["type"] != "http":
+        return
+    method, path = scope["method"], scope["path"]
+    try:
+        if path == "/health":
+            await send_whole(send, 200, b'{"status":"ok"}')
+        elif method != "POST" or (handler := handlers.get(path)) is None:
+            raise Refusal(404, f"There is no {method} {path} here.", "not_found")
+        else:
+            await handler(scope, receive, send)
+    except Refusal as refusal:
+        await send_refusal(send, refusal)
 
 
 async def read_body(receive: Receive, most_bytes: int) -> bytes:
@@ -52,6 +72,16 @@ async def send_whole(send: Send, status: int, body: bytes) -> None:
     headers = [_JSON, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def send_pieces(send: Send, kind: str, pieces: AsyncGenerator[bytes]) -> None:
+    """Send bytes as they are made; a refusal before the first is raised. One later cuts the answer short, visibly."""
+    first = await anext(pieces)
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind.encode("ascii"))]})
+    await _send_more(send, first)
+    async for piece in pieces:
+        await _send_more(send, piece)
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def send_refusal(send: Send, refusal: Refusal) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from modelport.core.errors import Problem
 from modelport.engines import openmp
-from modelport.engines.entries import EMBEDDINGS, Weights
+from modelport.engines.entries import CHAT, EMBEDDINGS, OCR, SPEECH, TRANSCRIPTION, Weights
 
 TERM_WAIT_S = 3.0
 _HEALTH_POLL_S = 0.05
@@ -43,7 +43,7 @@ class EngineFailed(Problem):
 
 def own_command(launch: Launch) -> Sequence[str]:
     """Start the engine of ours that the weights are for."""
-    return embed_command(launch) if launch.entry.engine == EMBEDDINGS else llama_command(launch)
+    return llama_command(launch) if launch.entry.engine == CHAT else plain_command(launch)
 
 
 def llama_command(launch: Launch) -> Sequence[str]:
@@ -66,8 +66,16 @@ def llama_command(launch: Launch) -> Sequence[str]:
     return _python("modelport.engines.llama", options)
 
 
-def embed_command(launch: Launch) -> Sequence[str]:
-    """Start our own engine of embeddings."""
+_MODULES = {
+    EMBEDDINGS: "modelport.engines.embed",
+    SPEECH: "modelport.engines.speech",
+    TRANSCRIPTION: "modelport.engines.transcription",
+    OCR: "modelport.engines.ocr",
+}
+
+
+def plain_command(launch: Launch) -> Sequence[str]:
+    """Start one of our own engines that need no more than their weights."""
     options = {
         "socket": launch.socket,
         "weights": launch.file,
@@ -75,7 +83,7 @@ def embed_command(launch: Launch) -> Sequence[str]:
         "threads": launch.threads,
         "nice": launch.nice,
     }
-    return _python("modelport.engines.embed", options)
+    return _python(_MODULES[launch.entry.engine], options)
 
 
 def _python(module: str, options: Mapping[str, object]) -> Sequence[str]:

@@ -6,7 +6,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from modelport.engines.asgi import Message, Receive, Send, read_body, send_refusal, send_whole, unless_left
+from modelport.engines.asgi import Message, Receive, Send, read_body, send_whole, serve, unless_left
 from modelport.engines.embedding_calls import (
     EmbeddingCall,
     Input,
@@ -16,7 +16,6 @@ from modelport.engines.embedding_calls import (
     read_embedding_call,
     too_long,
 )
-from modelport.engines.refusals import Refusal
 
 BODY_BYTES = 16 * 1024 * 1024
 BATCH_TOKENS = 1024
@@ -61,22 +60,12 @@ class EmbedFront:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http":
-            return
-        try:
-            await self._route(scope["method"], scope["path"], receive, send)
-        except Refusal as refusal:
-            await send_refusal(send, refusal)
+        await serve(dict.fromkeys(_PATHS, self._answer), scope, receive, send)
 
-    async def _route(self, method: str, path: str, receive: Receive, send: Send) -> None:
-        if path == "/health":
-            await send_whole(send, 200, b'{"status":"ok"}')
-        elif path not in _PATHS or method != "POST":
-            raise Refusal(404, f"There is no {method} {path} here.", "not_found")
-        else:
-            call = read_embedding_call(await read_body(receive, BODY_BYTES))
-            check_dimensions(call, self.dimensions)
-            await unless_left(self._embed(call, send), receive)
+    async def _answer(self, _: Message, receive: Receive, send: Send) -> None:
+        call = read_embedding_call(await read_body(receive, BODY_BYTES))
+        check_dimensions(call, self.dimensions)
+        await unless_left(self._embed(call, send), receive)
 
     async def _embed(self, call: EmbeddingCall, send: Send) -> None:
         inputs = [self._fitted(one, index, call) for index, one in enumerate(await self._tokens(call.inputs))]

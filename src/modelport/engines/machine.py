@@ -4,18 +4,37 @@ import importlib.util
 import os
 import platform
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 from modelport.engines import openmp
-from modelport.engines.entries import CHAT, EMBEDDINGS
+from modelport.engines.entries import CHAT, EMBEDDINGS, OCR, SPEECH, TRANSCRIPTION
 
 NEEDED_FLAGS = frozenset({"avx2", "fma", "f16c"})
 """What the published x86-64 builds of xllamacpp are compiled for."""
-EMBEDDINGS_PACKAGES = ("onnxruntime", "tokenizers", "numpy")
-"""What the extra `embeddings` installs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What an engine needs beyond a bare install; the first package is the one that is named to users."""
+
+    name: str
+    packages: tuple[str, ...]
+
+
+EXTRAS: Mapping[str, Extra] = {
+    EMBEDDINGS: Extra("embeddings", ("onnxruntime", "tokenizers", "numpy")),
+    SPEECH: Extra("audio", ("onnxruntime", "sanotts", "av", "numpy")),
+    TRANSCRIPTION: Extra("audio", ("faster_whisper", "ctranslate2", "av", "numpy")),
+    OCR: Extra("ocr", ("rapidocr", "onnxruntime", "pypdfium2", "PIL", "numpy")),
+}
+"""Of each engine that not every install can run."""
+
+
+_DISTRIBUTIONS = {"PIL": "pillow"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,26 +46,26 @@ class Machine:
     """Of xllamacpp; None when it is not installed."""
     threads: int
     has_openmp: bool = True
-    embeddings_version: str | None = None
-    """Of onnxruntime; None when the extra `embeddings` is not installed."""
+    extras: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Of each engine whose extra is installed, what it runs on."""
 
     def obstacle(self, engine: str = CHAT) -> str | None:
         """Say what keeps an engine from running here, or None."""
-        return self._embeddings_obstacle() if engine == EMBEDDINGS else self._chat_obstacle()
+        return self._chat_obstacle() if engine == CHAT else self._extra_obstacle(engine)
 
     def library(self, engine: str) -> str:
         """Name what an engine runs on."""
-        if engine == EMBEDDINGS:
-            return f"onnxruntime {self.embeddings_version}"
-        return f"xllamacpp {self.library_version}"
+        if engine == CHAT:
+            return f"xllamacpp {self.library_version}"
+        return self.extras.get(engine, EXTRAS[engine].packages[0])
 
-    def _embeddings_obstacle(self) -> str | None:
-        if self.embeddings_version is None:
-            return (
-                "what it runs on is not installed. Install it with `pip install 'modelport[embeddings]'`, or use a "
-                "provider"
-            )
-        return None
+    def _extra_obstacle(self, engine: str) -> str | None:
+        if engine in self.extras:
+            return None
+        return (
+            "what it runs on is not installed. Install it with "
+            f"`pip install 'modelport[{EXTRAS[engine].name}]'`, or use a provider"
+        )
 
     def _chat_obstacle(self) -> str | None:
         if self.library_version is None:
@@ -68,7 +87,7 @@ class Machine:
 def this_machine() -> Machine:
     """Look at the machine, once; imports no library."""
     has_openmp = openmp.system_has_it() or openmp.carried() is not None
-    return Machine(_missing_flags(), _version("xllamacpp"), _threads(), has_openmp, _embeddings_version())
+    return Machine(_missing_flags(), _version("xllamacpp"), _threads(), has_openmp, _installed_extras())
 
 
 def missing_flags(cpuinfo: str) -> tuple[str, ...]:
@@ -85,16 +104,20 @@ def _missing_flags() -> tuple[str, ...]:
     return missing_flags(cpuinfo.read_text(errors="replace"))
 
 
-def _embeddings_version() -> str | None:
-    versions = [_version(name) for name in EMBEDDINGS_PACKAGES]
-    return None if None in versions else versions[0]
+def _installed_extras() -> Mapping[str, str]:
+    found = {engine: [_version(name) for name in extra.packages] for engine, extra in EXTRAS.items()}
+    return {
+        engine: f"{EXTRAS[engine].packages[0].replace('_', '-')} {versions[0]}"
+        for engine, versions in found.items()
+        if None not in versions
+    }
 
 
 def _version(package: str) -> str | None:
     if importlib.util.find_spec(package) is None:
         return None
     try:
-        return metadata.version(package)
+        return metadata.version(_DISTRIBUTIONS.get(package, package))
     except metadata.PackageNotFoundError:
         return "unknown"
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Protocol, cast
 
 import numpy as np
-from numpy.typing import NDArray
+
+from modelport.engines.onnx import session
 
 DIMENSIONS = 384
 WINDOW = 256
@@ -30,10 +31,6 @@ class _Tokenizer(Protocol):
     def encode_batch(self, texts: Sequence[str], *, add_special_tokens: bool) -> Sequence[_Encoding]: ...
 
 
-class _Session(Protocol):
-    def run(self, names: None, feeds: Mapping[str, object]) -> Sequence[NDArray[np.float32]]: ...
-
-
 class MiniLm:
     """A loaded model."""
 
@@ -43,7 +40,7 @@ class MiniLm:
         ids = {word: place for place, word in enumerate(words)}
         self._start, self._end = ids[_START], ids[_END]
         self._tokenizer = _tokenizer(ids)
-        self._session = _session(weights, threads)
+        self._session = session(weights, threads)
 
     def tokens(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text, marks of its beginning and end included."""
@@ -83,12 +80,3 @@ def _tokenizer(ids: Mapping[str, int]) -> _Tokenizer:
     made.pre_tokenizer = native.pre_tokenizers.BertPreTokenizer()
     made.add_special_tokens([_PADDING, _UNKNOWN, _START, _END, "[MASK]"])
     return made
-
-
-def _session(weights: Path, threads: int) -> _Session:
-    native = importlib.import_module("onnxruntime")
-    options = native.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # else idle threads burn a processor
-    return cast("_Session", native.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"]))

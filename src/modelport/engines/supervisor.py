@@ -12,12 +12,12 @@ from typing import Self
 
 from modelport.engines.child import Child, Command, EngineFailed, Launch, own_command
 from modelport.engines.engine import Engine, EngineSettings
-from modelport.engines.entries import CHAT, EMBEDDINGS, UnknownWeights, Weights
+from modelport.engines.entries import CHAT, EMBEDDINGS, OCR, SPEECH, TRANSCRIPTION, UnknownWeights, Weights
 from modelport.engines.machine import Machine, this_machine
 from modelport.engines.weights import WeightsStore
 from modelport.serving.ports import ProviderBusy, ProviderUnavailable
 
-ENGINES = (CHAT, EMBEDDINGS)
+ENGINES = (CHAT, EMBEDDINGS, SPEECH, TRANSCRIPTION, OCR)
 """Each NAME of `base_url = "unix:NAME"`."""
 SOCKET_PATH_BYTES = 103
 """The system's bound on the path of a socket: 107 on Linux, 103 on macOS."""
