@@ -1,7 +1,6 @@
 """Forms with a file: kept on disk while they come, read in place, gone afterwards."""
 
 import io
-import mmap
 import re
 import tempfile
 from collections.abc import AsyncGenerator
@@ -16,6 +15,7 @@ from modelport.engines.refusals import Refusal, wrong
 MOST_PARTS = 64
 MOST_HEAD_BYTES = 8 * 1024
 MOST_FIELD_BYTES = 64 * 1024
+_BLOCK_BYTES = 1 << 20
 _NAME = re.compile(r'\bname="?([^";]*)"?')
 _IS_FILE = re.compile(r"\bfilename\*?=")
 
@@ -108,23 +108,39 @@ def _read(kept: IO[bytes], size: int, boundary: bytes) -> Form:
     file: Slice | None = None
     if size == 0:
         raise wrong("The form is empty; send the sound in the field 'file'.", "file")
-    with mmap.mmap(kept.fileno(), size, access=mmap.ACCESS_READ) as whole:
-        at = whole.find(boundary)
-        while at >= 0:
-            at += len(boundary)
-            if whole[at : at + 2] == b"--":
-                return Form(tuple(fields), file)
-            head_end = whole.find(b"\r\n\r\n", at, at + MOST_HEAD_BYTES)
-            end = whole.find(b"\r\n" + boundary, max(head_end, at))
-            if head_end < 0 or end < 0 or len(fields) >= MOST_PARTS:
-                break
-            head = whole[at:head_end].decode("utf-8", "replace")
-            name = found[1] if (found := _NAME.search(head)) else ""
-            if _IS_FILE.search(head) and name == "file":
-                file = Slice(kept, head_end + 4, end)
-            elif end - head_end > MOST_FIELD_BYTES:
-                raise wrong(f"'{name}' is longer than {MOST_FIELD_BYTES} bytes.", name)
-            else:
-                fields.append((name, whole[head_end + 4 : end].decode("utf-8", "replace")))
-            at = end + 2
+    at = _find(kept, boundary, 0, size)
+    while at >= 0:
+        at += len(boundary)
+        if _bytes(kept, at, at + 2) == b"--":
+            return Form(tuple(fields), file)
+        head_end = _find(kept, b"\r\n\r\n", at, min(at + MOST_HEAD_BYTES, size))
+        end = -1 if head_end < 0 else _find(kept, b"\r\n" + boundary, head_end + 2, size)
+        if end < 0 or len(fields) >= MOST_PARTS:
+            break
+        head = _bytes(kept, at, head_end).decode("utf-8", "replace")
+        name = found[1] if (found := _NAME.search(head)) else ""
+        if _IS_FILE.search(head) and name == "file":
+            file = Slice(kept, head_end + 4, end)
+        elif end - head_end > MOST_FIELD_BYTES:
+            raise wrong(f"'{name}' is longer than {MOST_FIELD_BYTES} bytes.", name)
+        else:
+            fields.append((name, _bytes(kept, head_end + 4, end).decode("utf-8", "replace")))
+        at = end + 2
     raise wrong("The form is broken: a part has no end, or there are too many parts.")
+
+
+def _bytes(kept: IO[bytes], start: int, end: int) -> bytes:
+    kept.seek(start)
+    return kept.read(max(0, end - start))
+
+
+def _find(kept: IO[bytes], wanted: bytes, start: int, end: int) -> int:
+    """Return where something is between two places, or -1; holds a block at a time."""
+    while start < end:
+        block = _bytes(kept, start, min(start + _BLOCK_BYTES, end))
+        if (place := block.find(wanted)) >= 0:
+            return start + place
+        if start + len(block) >= end:
+            return -1
+        start += len(block) - len(wanted) + 1
+    return -1
