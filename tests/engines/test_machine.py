@@ -1,4 +1,7 @@
-from modelport.engines.machine import Machine, missing_flags, this_machine
+import pytest
+
+from modelport.engines.entries import EMBEDDINGS, OCR, SPEECH, TRANSCRIPTION
+from modelport.engines.machine import EXTRAS, Machine, missing_flags, this_machine
 
 GOOD = "processor\t: 0\nflags\t\t: fpu avx avx2 f16c fma\n\nprocessor\t: 1\nflags\t\t: fpu\n"
 
@@ -18,3 +21,19 @@ def test_nothing_stands_in_the_way_of_a_machine_with_all_of_it() -> None:
 
 def test_this_machine_has_at_least_a_thread() -> None:
     assert this_machine().threads >= 1
+
+
+@pytest.mark.parametrize(
+    ("engine", "extra"), [(EMBEDDINGS, "embeddings"), (SPEECH, "audio"), (TRANSCRIPTION, "audio"), (OCR, "ocr")]
+)
+def test_an_engine_whose_extra_is_missing_says_which(engine: str, extra: str) -> None:
+    bare = Machine((), "1", 1)
+    assert f"pip install 'modelport[{extra}]'" in (bare.obstacle(engine) or "")
+    assert Machine((), "1", 1, extras={engine: "library 1"}).obstacle(engine) is None
+
+
+def test_here_every_extra_is_installed_and_told_with_its_version() -> None:
+    machine = this_machine()
+    assert [machine.obstacle(engine) for engine in EXTRAS] == [None] * len(EXTRAS)
+    assert machine.library(OCR).startswith("rapidocr 3.")
+    assert machine.library(TRANSCRIPTION).startswith("faster-whisper ")

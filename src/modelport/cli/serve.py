@@ -17,7 +17,7 @@ from modelport.cli.accounts import USD
 from modelport.cli.models import pull_with_progress
 from modelport.core.credits import Credits, usd_text
 from modelport.core.errors import Problem
-from modelport.engines.entries import EMBEDDINGS, UnknownWeights
+from modelport.engines.entries import UnknownWeights
 from modelport.engines.machine import this_machine
 from modelport.keys.store import KeyTerms
 from modelport.settings import Settings, SettingsInvalid, unknown_variables
@@ -25,6 +25,8 @@ from modelport.settings import Settings, SettingsInvalid, unknown_variables
 FIRST_ACCOUNT = "default"
 EMBEDDINGS_MODEL = "all-minilm-l6-v2"
 """The weights of the local embeddings model."""
+MORE_MODELS = (EMBEDDINGS_MODEL, "kokoro-82m", "whisper-tiny.en", "pp-ocrv6-small")
+"""What a first run fetches beside the default model: embeddings, speech, transcription, OCR."""
 
 
 @click.command()
@@ -98,7 +100,7 @@ def _prepare(settings: Settings) -> Callable[[str], None]:
         raise SettingsInvalid(f"setting 'engine.default_model': {problem.message}") from problem
     except Problem as problem:
         click.echo(f"The local model is not there: {problem.message}", err=True)
-    _fetch_embeddings(settings)
+    _fetch_more(settings)
 
     def greet(address: str) -> None:
         made = _first_keys(settings, credit)
@@ -108,14 +110,16 @@ def _prepare(settings: Settings) -> Callable[[str], None]:
     return greet
 
 
-def _fetch_embeddings(settings: Settings) -> None:
-    """Fetch the small embeddings model too, where it can run."""
-    if this_machine().obstacle(EMBEDDINGS) is not None:
-        return
-    try:
-        pull_with_progress(settings, EMBEDDINGS_MODEL)
-    except Problem as problem:
-        click.echo(f"The local embeddings model is not there: {problem.message}", err=True)
+def _fetch_more(settings: Settings) -> None:
+    """Fetch the small models beside it, too, where they can run: those whose extras are installed."""
+    store = weights_store(settings)
+    for weights_id in MORE_MODELS:
+        if this_machine().obstacle(store.entry(weights_id).engine) is not None:
+            continue
+        try:
+            pull_with_progress(settings, weights_id)
+        except Problem as problem:
+            click.echo(f"The local model '{weights_id}' is not there: {problem.message}", err=True)
 
 
 def _first_keys(settings: Settings, credit: Credits) -> tuple[str, str] | None:
