@@ -110,6 +110,9 @@ def test_a_provider_behind_a_key_names_the_variable_that_holds_it(catalogue: Cat
         "lmstudio": "LMSTUDIO_BASE_URL",
         "local": "",
         "local-embeddings": "",
+        "local-ocr": "",
+        "local-speech": "",
+        "local-transcription": "",
         "minimax": "MINIMAX_API_KEY",
         "mistral": "MISTRAL_API_KEY",
         "moonshot": "MOONSHOT_API_KEY",
@@ -283,3 +286,7 @@ def test_one_overlay_line_makes_the_local_models_free(tmp_path: Path) -> None:
         if offer.provider.id == "local":
             assert offer.free
             assert set(offer.rates[0].by_meter.values()) == {0}
+
+
+def test_whisper_1_is_the_whisper_of_this_machine(catalogue: Catalogue) -> None:
+    assert catalogue.find("whisper-1").id == "openai/whisper-tiny.en"
