@@ -17,6 +17,7 @@ pytestmark = pytest.mark.weights
 
 SPEAKER, LISTENER = "kokoro-82m", "whisper-tiny.en"
 RATE = 24_000
+PAUSE_S = 6
 TEXT = "The quick brown fox jumps over the lazy dog. Our harbor is quiet in the morning, and ships leave at noon."
 MOST_WRONG = 0.1
 """The share of words that may be heard wrongly."""
@@ -115,10 +116,10 @@ def wav(samples: "array.array[int]") -> bytes:
 
 
 def repeated(speech: bytes, seconds: float) -> bytes:
-    """Say it again and again, with pauses."""
+    """Say it again and again, with long pauses: three in one hearing are taken for a loop."""
     with wave.open(io.BytesIO(speech)) as file:
         once = array.array("h", file.readframes(file.getnframes()))
-    once.extend(array.array("h", bytes(2 * RATE)))
+    once.extend(array.array("h", bytes(2 * PAUSE_S * RATE)))
     return wav(once * int(seconds * RATE / len(once) + 1))
 
 
@@ -127,7 +128,7 @@ def check_memory(listener: PlainEngine, speech: bytes, seconds: int, most_mib: f
     before = listener.memory_mib("VmHWM")
     answer = json.loads(hear(listener, repeated(speech, seconds)))
     assert answer["usage"]["seconds"] >= seconds
-    assert answer["text"].count("lazy dog") > answer["usage"]["seconds"] / 20
+    assert answer["text"].lower().count("lazy dog") > answer["usage"]["seconds"] / 20
     assert listener.memory_mib("VmHWM") - before < most_mib
 
 

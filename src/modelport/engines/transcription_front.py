@@ -33,7 +33,7 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    piece: Piece
+    end_s: float
     language: str
     segments: list[Segment]
 
@@ -108,7 +108,7 @@ class TranscriptionFront:
             if segments:
                 language = found
                 before += "".join(one.text for one in segments)
-            yield _Heard(Piece(piece.end_s, piece.samples[:0]), found, segments)
+            yield _Heard(piece.end_s, found, segments)
 
     async def _work(self, task: Callable[[], _Result]) -> _Result:
         return await asyncio.get_running_loop().run_in_executor(self.worker, task)
@@ -117,4 +117,4 @@ class TranscriptionFront:
 def _transcript(heard: list[_Heard]) -> Transcript:
     spoken = next((one.language for one in heard if one.segments), heard[0].language)
     segments = [segment for one in heard for segment in one.segments]
-    return Transcript(spoken, round(heard[-1].piece.end_s, 3), segments)
+    return Transcript(spoken, round(heard[-1].end_s, 3), segments)

@@ -65,7 +65,7 @@ class Whisper:
             condition_on_previous_text=False,
             word_timestamps=call.wants_words,
             vad_filter=True,
-            **({} if call.temperature is None else {"temperature": call.temperature}),
+            **({"temperature": call.temperature} if call.temperature else {}),  # 0 is as much as need be, as at OpenAI
         )
         return info.language, [_segment(one, piece.start_s) for one in found]
 
