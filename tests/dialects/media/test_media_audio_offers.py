@@ -33,7 +33,7 @@ OFFERS = [
     for model in load().models()
     if model.operation in METS
     for offer in load().offers(model.id)
-    if offer.can_be_called(model.operation)
+    if offer.can_be_called(model.operation) and not offer.provider.is_local
 ]
 CASES = [pytest.param(model, offer, id=f"{model.id}@{offer.provider.id}") for model, offer in OFFERS]
 PLAYED = [case for case, (_, offer) in zip(CASES, OFFERS, strict=True) if offer.provider.id not in UNPLAYED]

@@ -3,6 +3,7 @@
 Shapes: https://platform.openai.com/docs/api-reference/audio/createTranscription (read 2026-11-29).
 """
 
+import math
 from collections.abc import Mapping
 
 import msgspec
@@ -32,7 +33,7 @@ def captioned(made: Transcript, form: CaptionForm, charged: int, *, task: str = 
         return ("WEBVTT\n\n" + "".join(_cue(None, one, ".") for one in _cues(made))).encode()
     answer: dict[str, object] = {"text": made.text, "meta": meta_of(charged)}
     if made.duration_s is not None:
-        answer["usage"] = {"type": "duration", "seconds": -(-made.duration_s // 1)}
+        answer["usage"] = {"type": "duration", "seconds": math.ceil(made.duration_s)}
     if form == "verbose_json":
         answer |= {
             "task": task,
