@@ -17,7 +17,7 @@ from tests.engines.test_ocr import INVOICE, pdf
 
 pytestmark = pytest.mark.weights
 
-TEXT = "The library opens at seven, and the first train leaves with forty passengers."
+TEXT = "The library opens early, and the first train leaves without any passengers."
 WITHIN_S = 300.0
 
 
