@@ -119,7 +119,7 @@ def _given(table: Table, name: str, value: Any) -> Any:
     if isinstance(kind, JSON):
         return null() if value is None else json.loads(value)
     if isinstance(kind, LargeBinary):
-        return bytes.fromhex(value["hex"])
+        return null() if value is None else bytes.fromhex(value["hex"])
     return value
 
 
@@ -128,7 +128,7 @@ def _kept(table: Table, name: str, value: Any) -> Any:
     if isinstance(kind, JSON):
         return None if value is None else json.dumps(value)
     if isinstance(kind, LargeBinary):
-        return {"hex": bytes(value).hex()}
+        return None if value is None else {"hex": bytes(value).hex()}
     return int(value) if isinstance(value, bool) else value
 
 

@@ -9,20 +9,26 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import ip_network
 from itertools import count
 from pathlib import Path
 
 from modelport.accounts.account import Account
+from modelport.catalogue.facts import Rates
 from modelport.catalogue.sources import Source
 from modelport.core.clock import DAY_MS
 from modelport.core.credits import Credits
 from modelport.core.ids import IdSource
 from modelport.core.pace import Pace
+from modelport.jobs.job import Asked, Failure, Job, Planned, Progress, Standing
+from modelport.jobs.store import Ending
 from modelport.keys.issue import KeyHasher, KeyIssuer
 from modelport.keys.key import Key, Limit
 from modelport.keys.store import KeyTerms
-from modelport.ledger.budget import period_days
+from modelport.ledger.book import Book
+from modelport.ledger.budget import KeyBudget, period_days
+from modelport.ledger.hold import Entrusted
 from modelport.ledger.payments import CardSaved, Disputed, NotPaid, Paid, PaymentEvent, Refunded
 from modelport.ledger.records import Attempt, CallRecord, Receipt
 from modelport.ledger.store import Fund, LedgerStore, Settlement
@@ -35,6 +41,7 @@ from modelport.storage.catalogues import AppliedCatalogues
 from modelport.storage.database import Database, sqlite_url
 from modelport.storage.duties import take_duty
 from modelport.storage.erasing import erasable, erase
+from modelport.storage.jobs import StoredJobs
 from modelport.storage.keys import Keys
 from modelport.storage.ledger import Ledger
 from modelport.storage.migrate import HEAD, migrate
@@ -299,6 +306,50 @@ def go(town: Town) -> None:
     StoredTraffic(town.database).publish(traffic.take())
 
 
+async def order(town: Town, store: LedgerStore) -> None:
+    """Begin jobs of every kind: one that waits, one under way, one that is made, and ended ones."""
+    kept = StoredJobs(town.database)
+    async with Book(store, town.clock, 0.0, 3600.0) as book:
+        for number, name in enumerate(("plain", "for good", "plain", "plain", "plain")):
+            key = town.keys[name]
+            limit = None if key.limit is None else KeyBudget(key.id, key.limit.retention)
+            hold = await book.hold(key.account_id, limit, Credits(20), Credits(20))
+            await hold.entrust(partial(_keep, town, kept, key, f"job-{number}"))
+    progress = Progress((Attempt("acme", 200, None, 12),), standing=Standing("status", {"id": "abc"}, 0.5))
+    kept.claim("0123456789abcdef", 2)
+    kept.advance("job-1", "submitting", Progress())
+    kept.advance("job-1", "taken", progress)
+    kept.advance("job-2", "submitting", Progress())
+    kept.advance("job-2", "made", progress, b"made")
+    kept.cancel("job-1", Ending(town.record("for good", {}, inference_id="job-1")))
+    for job_id, result, failure in (
+        ("job-3", b"{}", None),
+        ("job-4", None, Failure("SubmissionUnknown", "it is lost")),
+    ):
+        facts = {"inference_id": job_id, "endpoint": "/v1/stt/create", "status": "failed" if failure else "succeeded"}
+        kept.end(job_id, Ending(town.record("plain", {} if failure else {"input": 10}, **facts), result, failure))
+    kept.close()
+
+
+async def _keep(town: Town, kept: StoredJobs, key: Key, job_id: str, lot: Entrusted) -> None:
+    asked = Asked("req_job", "mine", key.prefix, "/v1/stt/create", b"call", (Planned("acme", "scribe", Rates(0, {})),))
+    job = Job(
+        id=job_id,
+        account_id=key.account_id,
+        key_id=key.id,
+        model="acme/scribe",
+        operation="transcription",
+        asked=asked,
+        held=lot.amount,
+        limit=lot.limit,
+        created_at_ms=town.now,
+        deadline_ms=town.now + 1_800_000,
+        expires_at_ms=town.now + 3_600_000,
+        webhook_url="https://ann.example.org/told",
+    )
+    kept.add(job, lot)
+
+
 async def live(town: Town) -> None:
     """Do all of it; in the end some slices have lapsed and others have not."""
     settle_in(town)
@@ -314,6 +365,7 @@ async def live(town: Town) -> None:
         for lender in (store, other):
             await lender.borrow(Fund(bob), Credits(1), Credits(4_000))
             await lender.borrow(Fund(bob, limited.id, 0), Credits(1), Credits(1_000))
+        await order(town, Ledger(town.database, writer, "00000000000000ff"))
 
 
 @contextmanager

@@ -1,18 +1,30 @@
 """Money reserved for one call."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
+from msgspec import Struct
+
 from modelport.core.credits import Credits
 from modelport.ledger.gate import Extension
-from modelport.ledger.problems import HoldEnded, StoreUnavailable
+from modelport.ledger.problems import HoldEnded, StoreAway, StoreUnavailable
 from modelport.ledger.purse import Purse
 from modelport.ledger.records import CallRecord, Receipt
-from modelport.ledger.store import LedgerStore, Settlement, Slice
+from modelport.ledger.store import Fund, LedgerStore, Settlement, Slice
 
 T = TypeVar("T")
+
+
+class Entrusted(Struct, frozen=True):
+    """Money that a hold hands over: so much of each of the slices that it is in."""
+
+    amount: int
+    slice: Slice | None = None
+    limit: Fund | None = None
+    """What of a limited key it counts against, if the key is limited."""
+    limit_slice: Slice | None = None
 
 
 class Keeper(Protocol):
@@ -78,6 +90,28 @@ class Hold:
         self.is_ended = True
         self._put_back(self.amount)
         self._leave()
+
+    async def entrust(self, take: Callable[[Entrusted], Awaitable[None]]) -> None:
+        """End by handing the money to `take`, which moves it out of the slices; goes on if the caller is cancelled.
+
+        What `take` raises is raised; then the hold is as if released, unless nobody knows what the store has done.
+        """
+        if self.is_ended:
+            raise HoldEnded("a hold that has ended cannot be handed over")
+        self.is_ended = True
+        await asyncio.shield(self._book.spawn(self._entrust(take)))
+
+    async def _entrust(self, take: Callable[[Entrusted], Awaitable[None]]) -> None:
+        fund = None if self._limit is None else self._limit.fund
+        try:
+            await take(Entrusted(self.amount, self._slice, fund, self._limit_slice))
+        except StoreAway:  # what may have been moved is not lent again from here; it returns with the slice
+            raise
+        except BaseException:
+            self._put_back(self.amount)
+            raise
+        finally:
+            self._leave()
 
     async def extend(self, extra: Credits, least: Credits = Credits(1), share: int = 1) -> Credits:  # noqa: B008 - an int
         """Hold up to `extra` more, at most the `share`-th part of what is free; return what was added.

@@ -69,7 +69,15 @@ def _bound(unit: Unit, call: MediaCall) -> tuple[int, bool]:
 
 
 def used(rates: Rates, call: MediaCall, made: Made | None) -> Usage:
-    """Meter what was made; what its provider reports goes before what is counted here."""
+    """Meter what was made; what its provider reports goes before what is counted here, and that before a guess."""
+    if (found := told(rates, call, made)) is not None:
+        return found
+    units, is_exact = expected(rates, call)
+    return Usage(units, "counted" if is_exact else "estimated")
+
+
+def told(rates: Rates, call: MediaCall, made: Made | None) -> Usage | None:
+    """Meter what was made as far as it says itself; the bytes of the call's own files are not looked at."""
     unit = rates.per
     if made is not None and made.usage is not None and made.usage.by_meter.keys() <= rates.by_meter.keys():
         return made.usage
@@ -81,8 +89,7 @@ def used(rates: Rates, call: MediaCall, made: Made | None) -> Usage:
         return Usage({"second": max(1, math.ceil(made.duration_s))}, "provider")
     if isinstance(made, Pages) and unit == "page":
         return Usage({unit: max(1, len(made.pages))}, "counted")
-    units, is_exact = expected(rates, call)
-    return Usage(units, "counted" if is_exact else "estimated")
+    return None
 
 
 def _megapixels_of(facts: Mapping[str, object], call: MediaCall) -> int:

@@ -76,6 +76,28 @@ LEFT JOIN (
 ) s ON s.key_id = r.key_id
 WHERE r.total <> COALESCE(s.total, 0) OR r.credits <> COALESCE(s.credits, 0)
 """
+_JOB_LACKS_ITS_SLICE = """
+SELECT 'job ' || j.id || ' lives and holds ' || j.held_credits || ' credits, its slices have '
+    || COALESCE(a.credits, 0) || CASE WHEN j.limit_since_day IS NULL THEN '' ELSE ' and ' || COALESCE(k.credits, 0) END
+FROM jobs j
+LEFT JOIN allotments a ON a.owner = 'job:' || j.id AND a.account_id = j.account_id
+LEFT JOIN key_allotments k ON k.owner = 'job:' || j.id AND k.key_id = j.key_id
+WHERE j.state IN ('queued', 'generating') AND j.held_credits > 0 AND (COALESCE(a.credits, 0) <> j.held_credits
+    OR (j.limit_since_day IS NOT NULL AND COALESCE(k.credits, 0) <> j.held_credits))
+"""
+_SLICE_LACKS_ITS_JOB = """
+SELECT 'a slice of ' || a.credits || ' credits is held for ' || a.owner || ', which does not live'
+FROM (SELECT owner, credits FROM allotments UNION ALL SELECT owner, credits FROM key_allotments) a
+WHERE a.owner LIKE 'job:%'
+    AND NOT EXISTS (SELECT 1 FROM jobs j WHERE 'job:' || j.id = a.owner AND j.state IN ('queued', 'generating'))
+"""
+_JOB_IS_NOT_ITS_ROW = """
+SELECT 'job ' || j.id || ' says that ' || j.charged_credits || ' credits were charged, its row says '
+    || COALESCE(r.charged_credits, -1)
+FROM jobs j LEFT JOIN requests r ON r.inference_id = j.id
+WHERE j.state IN ('completed', 'error') AND j.created_at_ms >= :horizon
+    AND j.charged_credits <> COALESCE(r.charged_credits, -1)
+"""
 _CHECKS = (
     _BALANCE_IS_NOT_SUM,
     _NEGATIVE,
@@ -85,6 +107,9 @@ _CHECKS = (
     _ENTRY_WITHOUT_ROW,
     _SPEND_IS_NOT_SUM,
     _ROLLUP_IS_NOT_SUM,
+    _JOB_LACKS_ITS_SLICE,
+    _SLICE_LACKS_ITS_JOB,
+    _JOB_IS_NOT_ITS_ROW,
 )
 _SHOWN = 20
 

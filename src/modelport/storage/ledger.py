@@ -14,7 +14,7 @@ from modelport.storage.moves import balance_of, move
 from modelport.storage.promos import give_free_hour
 from modelport.storage.sweeping import CHANGES_KEPT_MS
 from modelport.storage.tables import allotments, changes, key_allotments, key_spend
-from modelport.storage.teller import Teller
+from modelport.storage.teller import JOB, Teller
 from modelport.storage.writer import Writer
 
 LEASE_S = 5.0
@@ -104,8 +104,14 @@ def spent_since(connection: Connection, key_id: int, since_day: int) -> Credits:
 
 
 def reclaim_all(database: Database) -> int:
-    """End every slice and forget old changes, for a start that holds the data folder alone; return how many ended."""
+    """End every slice of a process and forget old changes, for a start that holds the data folder alone.
+
+    Returns how many ended.
+    """
     with database.write() as connection:
-        ended = sum(connection.execute(delete(table)).rowcount for table in (allotments, key_allotments))
+        ended = sum(
+            connection.execute(delete(table).where(~table.c.owner.startswith(JOB))).rowcount
+            for table in (allotments, key_allotments)
+        )
         connection.execute(delete(changes).where(changes.c.at_ms < database.now_ms() - CHANGES_KEPT_MS))
         return ended

@@ -9,6 +9,7 @@ from modelport.storage.changes import note_change
 from modelport.storage.database import Database
 from modelport.storage.reckoning import keep_within, reckon_used
 from modelport.storage.tables import allotments, balances, entries
+from modelport.storage.teller import JOB
 
 _LONGEST_LEASE_MS = 3_600_000
 _OURS = (WORLD_ACCOUNT, HOUSE_ACCOUNT)
@@ -41,13 +42,14 @@ def free_of(connection: Connection, account_id: int, now_ms: int) -> int:
 def is_lent(connection: Connection, now_ms: int) -> ColumnElement[bool]:
     """Pick the slices that have not lapsed.
 
-    Those of a file lapse by a clock that starts with the machine: what ends too late was lent before it last started.
+    Those of a file lapse by a clock that starts with the machine: what ends too late was lent before it last started,
+    unless a job has it.
     """
     until = allotments.c.expires_at_ms
     if connection.dialect.name == "postgresql":
         return until > now_ms
     now = func.lease_now_ms()
-    return and_(until > now, until < now + _LONGEST_LEASE_MS)
+    return and_(until > now, or_(until < now + _LONGEST_LEASE_MS, allotments.c.owner.startswith(JOB)))
 
 
 def enter(

@@ -217,6 +217,39 @@ responses = Table(
     Index("responses_by_expiry", "expires_at_ms"),
 )
 
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", ORDERED_TEXT, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("accounts.id"), nullable=False),
+    Column("key_id", BigInteger, ForeignKey("keys.id"), nullable=False),
+    Column("model", Text, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("mark", Text, nullable=False),
+    Column("runner", Text),
+    Column("asked", LargeBinary, nullable=False),
+    Column("progress", LargeBinary, nullable=False),
+    Column("made", LargeBinary),
+    Column("result", LargeBinary),
+    Column("error_name", Text),
+    Column("error_message", Text),
+    Column("held_credits", BigInteger, nullable=False),
+    Column("limit_since_day", BigInteger),
+    Column("limit_until_day", BigInteger),
+    Column("charged_credits", BigInteger, nullable=False),
+    Column("is_cancelled", Boolean, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("deadline_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Column("ended_at_ms", BigInteger),
+    Column("webhook_url", Text),
+    Index("jobs_by_account", "account_id", "id"),
+    Index("jobs_by_state", "state", "created_at_ms"),
+    Index("jobs_by_expiry", "expires_at_ms"),
+)
+"""Calls whose answer is fetched later. What is held for one that lives is in a slice that `job:` and its id own."""
+
 promos = Table(
     "promos",
     metadata,

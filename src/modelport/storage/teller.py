@@ -9,6 +9,15 @@ from modelport.ledger.store import Fund, Loan, Renewal, Settlement, Slice
 
 SHARE = 4
 """A borrower gets at most this fraction of what is free, unless he needs more."""
+JOB = "job:"
+"""Begins the owner of a slice that a job has, which is no process: it never lapses, the job's end ends it."""
+FOR_JOBS_MS = 1 << 52
+"""How long such a slice is lent: longer than any clock runs."""
+
+
+def owner_of(job_id: str) -> str:
+    """Name the owner of what is held for a job."""
+    return f"{JOB}{job_id}"
 
 
 class Teller(Protocol):

@@ -25,7 +25,7 @@ from modelport.storage.settlement import (
     take_money,
 )
 from modelport.storage.tables import requests
-from modelport.storage.teller import granted_of, lent, refused
+from modelport.storage.teller import JOB, granted_of, lent, refused
 
 NOW: LiteralString = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 """The time on the database's own clock, in milliseconds since 1970."""
@@ -104,7 +104,8 @@ def _slices(table: str, *place: str) -> _Slices:
         f"VALUES ({', '.join(['%s'] * len(place))}, %s, 1, %s, {{now}} + %s) RETURNING id",
         drop=f"DELETE FROM {table} WHERE id = ANY(%s)",
         take=f"UPDATE {table} SET credits = {table}.credits - v.amount {named} WHERE {table}.id = v.id",
-        shorten=f"UPDATE {table} SET expires_at_ms = {{now}} + %s WHERE {of_fund} AND expires_at_ms > {{now}} + %s",
+        shorten=f"UPDATE {table} SET expires_at_ms = {{now}} + %s WHERE {of_fund} AND expires_at_ms > {{now}} + %s "
+        f"AND NOT starts_with(owner, '{JOB}')",
         renew=f"UPDATE {table} SET expires_at_ms = {{now}} + %s, credits = {table}.credits - v.amount "
         "FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS v(id, epoch, amount) "
         f"WHERE {table}.id = v.id AND {table}.epoch = v.epoch AND expires_at_ms > {{now}} "

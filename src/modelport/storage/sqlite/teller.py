@@ -18,7 +18,7 @@ from modelport.storage.settlement import (
     spend_rows,
     take_money,
 )
-from modelport.storage.teller import granted_of, lent, refused
+from modelport.storage.teller import JOB, granted_of, lent, refused
 
 _INSERT_REQUEST = (
     f"INSERT INTO requests ({', '.join(REQUEST_COLUMNS)}) VALUES ({', '.join('?' * len(REQUEST_COLUMNS))})"
@@ -53,6 +53,9 @@ _NO_LIMIT = 1 << 60
 """What a key may spend whose limit was taken away while a call of it was under way."""
 
 
+NOT_OF_JOBS = f"owner NOT LIKE '{JOB}%'"
+
+
 @dataclass(frozen=True, slots=True)
 class _Slices:
     """The statements of one table of slices."""
@@ -81,7 +84,7 @@ def _slices(table: str, *place: str) -> _Slices:
         f"VALUES ({', '.join('?' * len(place))}, ?, 1, ?, ?) RETURNING id",
         drop=f"DELETE FROM {table} WHERE id = ?",
         take=f"UPDATE {table} SET credits = credits - ? WHERE id = ?",
-        shorten=f"UPDATE {table} SET expires_at_ms = ? WHERE {of_fund} AND expires_at_ms > ?",
+        shorten=f"UPDATE {table} SET expires_at_ms = ? WHERE {of_fund} AND expires_at_ms > ? AND {NOT_OF_JOBS}",
         renew=f"UPDATE {table} SET expires_at_ms = ?, credits = credits - ? "
         "WHERE id = ? AND epoch = ? AND expires_at_ms > ? AND credits >= ?",
         give_back=f"DELETE FROM {table} WHERE id = ? AND epoch = ?",

@@ -1,0 +1,1 @@
+"""Calls as jobs: ordered by a caller, driven by a worker, told of until they expire."""

@@ -1,0 +1,58 @@
+"""One request of a job to its provider, in that provider's lane."""
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from modelport.dialects.media.table import media_dialect
+from modelport.dialects.media.wire import MediaDialect, Order, Ticket, Told
+from modelport.dialects.wire import MalformedReply, UpstreamFault
+from modelport.operations.made import Made
+from modelport.serving.attempts import MAX_FAULT_BYTES
+from modelport.serving.making import MAX_MADE_BYTES, SUCCESS
+from modelport.serving.ports import MalformedAnswer, Upstream
+
+REQUESTS_PER_PROVIDER = 32
+"""How many requests of jobs are under way at one provider at the same time; others wait for their turn."""
+
+
+@dataclass(slots=True)
+class Lanes:
+    """Keeps the requests to each provider to so many at a time."""
+
+    width: int = REQUESTS_PER_PROVIDER
+    _lanes: dict[str, asyncio.Semaphore] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._lanes = defaultdict(lambda: asyncio.Semaphore(self.width))
+
+    def of(self, provider: str) -> asyncio.Semaphore:
+        """Return the lane of a provider."""
+        return self._lanes[provider]
+
+
+def dialect_of(order: Order) -> MediaDialect:
+    """Return the wire format that an order is sent in."""
+    return media_dialect(order.target.offer.dialect_for(order.operation, ""))
+
+
+async def exchange(upstream: Upstream, order: Order, ticket: Ticket) -> Made | Ticket:
+    """Make the request of a step; raises `UpstreamFault` for a refusal, `UpstreamProblem` for what is no answer."""
+    dialect, offer = dialect_of(order), order.target.offer
+    request = dialect.ask(order, ticket)
+    try:
+        async with upstream.send(offer, request) as answer:
+            if 300 <= answer.status < 400:
+                raise MalformedReply(f"the answer is a redirect ({answer.status}), which is never followed")
+            if answer.status not in SUCCESS:
+                body = await answer.body(MAX_FAULT_BYTES)
+                raise dialect.fault(answer.status, answer.header(b"retry-after"), body)
+            kind = (answer.header(b"content-type") or b"").decode("latin-1")
+            return dialect.read(order, ticket, Told(await answer.body(MAX_MADE_BYTES), kind, answer.header))
+    except MalformedReply as problem:
+        raise MalformedAnswer(f"{offer.provider.name}: {problem.message}") from None
+
+
+def is_over(fault: UpstreamFault) -> bool:
+    """Whether a provider says of work that it has taken on that nothing will come of it."""
+    return fault.status < 400 or not fault.retryable

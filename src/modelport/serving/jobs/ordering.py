@@ -1,0 +1,174 @@
+"""Taking a job in: read → plan → pace → hold → keep. The answer is the job; a worker does the rest."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from msgspec.structs import replace
+
+from modelport.catalogue.facts import Operation
+from modelport.core.clock import Clock
+from modelport.core.errors import Problem
+from modelport.core.pace import FREE_PACE
+from modelport.dialects.media.call import checked, opened
+from modelport.dialects.table import Format
+from modelport.jobs.job import Asked, Job, Planned
+from modelport.jobs.problems import UnknownJob
+from modelport.jobs.store import JobStore
+from modelport.keys.key import Key
+from modelport.ledger.book import Book
+from modelport.ledger.hold import Entrusted
+from modelport.operations.made import File
+from modelport.operations.media import MediaCall
+from modelport.routing.router import Plan
+from modelport.serving.calls import Routes, budget
+from modelport.serving.carrying import Files
+from modelport.serving.exchange import CallerLeft, CallFailed, CallRequest
+from modelport.serving.jobs.driving import cancelled
+from modelport.serving.jobs.packing import packed
+from modelport.serving.media import MediaRequest, check_asked, held_for, priced
+from modelport.serving.pacing import Pacing
+from modelport.serving.permitted import check_model, check_pin, permitted
+from modelport.serving.ports import Client
+from modelport.serving.retiring import mark_retiring
+from modelport.serving.written import Notes, named
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+TIMES_MS: dict[Operation, tuple[int, int]] = {"transcription": (30 * MINUTE_MS, HOUR_MS)}
+"""How long after it was made a job may run, and how long it is told of, where that is not usual."""
+USUAL_MS = (HOUR_MS, 24 * HOUR_MS)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderJobs:
+    """Takes calls for media in as jobs, and tells of them."""
+
+    routes: Routes
+    pacing: Pacing
+    ledger: Book
+    files: Files
+    store: JobStore
+    run: Callable[..., Awaitable[Any]]
+    """Runs what blocks."""
+    wake: Callable[[], None]
+    """Has a worker look for jobs."""
+    clock: Clock
+    new_id: Callable[[], str]
+    status_of: Callable[[Problem], int]
+    code_of: Callable[[Problem], str]
+
+    async def order(self, request: MediaRequest, key: Key, client: Client) -> Job:
+        """Take one call in. Raises `CallFailed`."""
+        notes = self._notes(request, key)
+        try:
+            call, plan = self._plan(request, notes, client)
+            if key.pace is FREE_PACE and key.account_pace is FREE_PACE:
+                job = await self._keep(call, plan, request, notes, client)
+            else:
+                permit = await self.pacing.admit(key, 0, client)
+                try:
+                    job = await self._keep(call, plan, request, notes, client)
+                finally:
+                    await permit.end(0)
+        except Problem as problem:
+            if notes.model is not None:
+                await self.ledger.record(notes.failed(self.code_of(problem), self.status_of(problem)))
+            raise CallFailed(problem, notes.inference_id) from problem
+        self.wake()
+        return job
+
+    def _notes(self, request: MediaRequest, key: Key) -> Notes:
+        met = Format("media", request.met.operations[0], request.met.endpoint)
+        asked = CallRequest(b"", met, request.request_id, request.client_request_id)
+        return Notes(self.new_id(), asked, key, self.clock, self.clock.now_ms(), self.clock.monotonic_s())
+
+    def _plan(self, request: MediaRequest, notes: Notes, client: Client) -> tuple[MediaCall, Plan]:
+        met, router = request.met, self.routes.current()
+        sent = opened(request.body, request.content_type, met)
+        notes.model = model = router.catalogue.find(sent.model)
+        mark_retiring(model, client)
+        check_asked(met, model)
+        check_model(notes.key, model)
+        check_pin(notes.key, sent.provider, model, router.catalogue)
+        call = checked(sent, model, met, request.accepted)
+        notes.dropped = named(call.dropped)
+        plan = permitted(notes.key, router.plan(model, sent.provider, notes.created_at_ms))
+        return call, priced(plan, call)
+
+    async def _keep(self, call: MediaCall, plan: Plan, request: MediaRequest, notes: Notes, client: Client) -> Job:
+        """Hold the money, keep the files and the job."""
+        ask, least = held_for(call, plan)
+        async with await self.ledger.hold(notes.key.account_id, budget(notes.key), ask, least) as hold:
+            if client.has_left:
+                raise CallerLeft
+            job = self._job(await packed(call, partial(self._kept, notes.key)), plan, request, notes)
+            kept: list[Job] = []
+
+            async def take(lot: Entrusted) -> None:
+                kept.append(held(job, lot))
+                await self.run(self.store.add, kept[0], lot)
+
+            await hold.entrust(take)
+        return kept[0]
+
+    async def _kept(self, key: Key, file: File) -> str:
+        return await self.files.keep(key.account_id, file)
+
+    def _job(self, call: bytes, plan: Plan, request: MediaRequest, notes: Notes) -> Job:
+        key, at_ms = notes.key, notes.created_at_ms
+        offers = tuple(Planned(offer.provider.id, offer.upstream, rates) for offer, rates in plan.offers)
+        asked = Asked(
+            request.request_id,
+            request.client_request_id,
+            key.prefix,
+            request.met.endpoint,
+            call,
+            offers,
+            notes.dropped,
+        )
+        runs_ms, told_ms = TIMES_MS.get(plan.model.operation, USUAL_MS)
+        return Job(
+            id=notes.inference_id,
+            account_id=key.account_id,
+            key_id=key.id,
+            model=plan.model.id,
+            operation=plan.model.operation,
+            asked=asked,
+            held=0,
+            created_at_ms=at_ms,
+            deadline_ms=at_ms + runs_ms,
+            expires_at_ms=at_ms + told_ms,
+        )
+
+    # Told of
+
+    async def find(self, job_id: str, operation: Operation | None = None, account_id: int | None = None) -> Job:
+        """Return a job, of an account and operation if they are given; raises `UnknownJob`."""
+        job: Job | None = await self.run(self.store.find, job_id)
+        if (
+            job is None
+            or job.expires_at_ms <= self.clock.now_ms()
+            or (operation is not None and job.operation != operation)
+            or (account_id is not None and job.account_id != account_id)
+        ):
+            raise UnknownJob(job_id)
+        return job
+
+    async def page(self, account_id: int, before: str | None, limit: int) -> list[Job]:
+        """Return jobs of an account, newest first."""
+        return list(await self.run(self.store.page, account_id, self.clock.now_ms(), before, limit))
+
+    async def cancel(self, job_id: str, account_id: int) -> Job:
+        """End a job that was not sent yet; mark one that was. Raises `UnknownJob`."""
+        job = await self.find(job_id, account_id=account_id)
+        found: Job | None = await self.run(self.store.cancel, job.id, cancelled(job, self.clock.now_ms()))
+        if found is None:
+            raise UnknownJob(job_id)
+        return found
+
+
+def held(job: Job, lot: Entrusted) -> Job:
+    """Say what is held for a job."""
+    return replace(job, held=lot.amount, limit=lot.limit)

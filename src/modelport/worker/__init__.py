@@ -1,0 +1,1 @@
+"""Durable workflows that drive jobs; loaded in the process that drives them only."""
