@@ -97,6 +97,7 @@ class Driver:
     """Runs what blocks."""
     tell: Tell
     lanes: Lanes = field(default_factory=Lanes)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     pause_s: float = 1.0
     """How long is waited after the first fault of a provider that has the work; longer after each more."""
     sending: set[str] = field(default_factory=set[str])
@@ -298,7 +299,7 @@ class Driver:
         failed, pause_s = 0, ticket.after_s
         while True:
             self.passed(job.id, "asking")
-            await asyncio.sleep(pause_s)
+            await self.sleep(pause_s)
             try:
                 async with self.lanes.of(offer.provider.id):
                     outcome = await exchange(self.upstream, order, ticket)
@@ -354,7 +355,7 @@ class Driver:
                 failed += 1
                 if failed > MOST_FETCHED_AGAIN:
                     raise
-                await asyncio.sleep(min(LONGEST_FAULT_PAUSE_S, self.pause_s * 2 ** (failed - 1)))
+                await self.sleep(min(LONGEST_FAULT_PAUSE_S, self.pause_s * 2 ** (failed - 1)))
         kind = file.content_type or fetched.content_type
         facts = {**fetched.facts, **file.facts}
         link = await self.files.keep(job.account_id, File(data=fetched.data, content_type=kind, facts=facts))
