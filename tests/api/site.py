@@ -25,6 +25,7 @@ from modelport.api.v1.calls import CallRoutes, Inline, as_it_came
 from modelport.api.v1.documents import DocumentRoutes
 from modelport.api.v1.exports import ExportRoutes
 from modelport.api.v1.health import HealthRoutes
+from modelport.api.v1.jobs import JobRoutes
 from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.media import MediaRoutes
 from modelport.api.v1.metrics import MetricsRoutes
@@ -60,6 +61,7 @@ from modelport.serving.ports import Client
 from tests.keys.twin import TwinKeys
 from tests.twins.assets import TwinAssets, twin_archive
 from tests.twins.exports import TwinExports
+from tests.twins.orders import TwinOrders
 from tests.twins.payments import TwinPayments
 from tests.twins.reports import TwinReports
 from tests.twins.responses import TwinResponses
@@ -164,6 +166,9 @@ class Site:
     serve_chat: Serve = answer_at_once
     chats: list[CallRequest] = field(default_factory=list)
     media: list[MediaRequest] = field(default_factory=list)
+    jobs: TwinOrders = field(default_factory=TwinOrders)
+    jobs_open_ms: int = 0
+    """How long who asks after a young job is kept waiting."""
     links: Links = field(default_factory=Links)
     cors: Cors = field(default_factory=Cors)
     peers: Peers = field(default_factory=Peers)
@@ -233,6 +238,7 @@ class Site:
         routes = all_routes(
             calls=CallRoutes(serve, count, Keeping(self.kept, 1, run_at_once), self.inline, self.links),
             media=MediaRoutes(make, self.links),
+            jobs=JobRoutes(self.jobs, self.clock, self.jobs_open_ms),
             responses=ResponseRoutes(self.kept, self.clock, run_at_once),
             models=models,
             pages=PageRoutes(

@@ -18,8 +18,6 @@ NOT_BUILT = [
     ("GET", "/v2/video/generations"),
     ("GET", "/v2/generate/video/kling/generation"),
     ("GET", "/v2/generate/audio"),
-    ("GET", "/v1/stt/s1"),
-    ("GET", "/stt/s1"),
     ("POST", "/v1/moderations"),
     ("POST", "/v1/files"),
 ]

@@ -7,16 +7,23 @@ from hypothesis import strategies as st
 
 from modelport.core.credits import Credits
 from modelport.core.moments import Period
+from modelport.jobs.job import Job
+from modelport.jobs.store import Ending
+from modelport.ledger.hold import Entrusted
 from modelport.ledger.payments import CREDITS_PER_CENT, CURRENCY, Disputed, Fact, Paid, PaymentEvent, Refunded
+from modelport.ledger.problems import StoreUnavailable
 from modelport.ledger.replay import replay
 from modelport.pricing.drift import drifts
 from modelport.storage.bills import opened_books, told_costs
 from modelport.storage.by_hand import CannotTake, adjust, expire, grant
 from modelport.storage.database import Database
 from modelport.storage.erasing import CallsUnderWay, Erasable, erase
+from modelport.storage.jobs import StoredJobs
 from modelport.storage.ledger import reclaim_all
 from modelport.storage.payments import StoredPayments
-from tests.ledger.machine import ACCOUNT, ACCOUNTS, AMOUNT, PROCESSES, WHICH, Money, act
+from tests.jobs.made import job_of
+from tests.ledger.machine import ACCOUNT, ACCOUNTS, AMOUNT, COST, PROCESSES, WHICH, Money, act
+from tests.ledger.notes import Open
 from tests.ledger.processes import die
 from tests.twins.worlds import StoredWorld
 
@@ -56,6 +63,55 @@ class StoredMoney(Money):
         self.orders: list[PaidOrder] = []
         self.promises: list[Promise] = []
         self.told = 0
+        self.kept = StoredJobs(self.database)
+        self.jobs: list[tuple[Open, Job]] = []
+        """Those that live, and the calls that they were."""
+
+    @act(4, which=WHICH)
+    def become_job(self, which: int) -> None:
+        """Make a job of a call: its money is no process's any more."""
+        if (one := self.pick(which)) is None:
+            return
+        before, made = self.world.survey(), list[Job]()
+        key_id = next(iter(self.budgets.values())).key_id if one.limit is None else one.key_id
+
+        async def take(lot: Entrusted) -> None:
+            made.append(job_of(one.account_id, one.inference_id, lot.amount, key_id=key_id, limit=lot.limit))
+            self.kept.add(made[0], lot)
+
+        self.ended(one)
+        try:
+            self.run(one.hold.entrust(take))
+        except StoreUnavailable:
+            assert not one.is_promised(before), "its money was there"
+        else:
+            self.jobs.append((one, made[0]))
+
+    @act(4, which=WHICH, cost=COST, is_on_house=st.sampled_from([False, False, True]))
+    def end_job(self, which: int, cost: int, is_on_house: bool) -> None:
+        """End a job, which no process holds money for: what is held for it is there, whatever became of processes."""
+        if not self.jobs:
+            return
+        one, job = self.jobs.pop(which % len(self.jobs))
+        record = self.record(one, cost, is_on_house=is_on_house)
+        for _ in range(2):
+            ended = self.kept.end(job.id, Ending(record))
+        assert ended is not None
+        self.notes.upstream.serve(record)
+        assert ended.charged == 0 if is_on_house else min(cost, job.held) <= ended.charged <= cost
+
+    def held_for_jobs(self) -> int:
+        """Sum up what is held for jobs."""
+        return sum(job.held for _, job in self.jobs)
+
+    def spend_all(self) -> None:
+        while self.jobs:
+            self.end_job(0, 0, False)
+        super().spend_all()
+
+    async def close(self) -> None:
+        self.kept.close()
+        await super().close()
 
     def hear(self, fact: Fact, *, is_new: bool = True) -> None:
         """Take an event of the payment provider in, which comes twice."""
@@ -188,10 +244,10 @@ class MoneyInFile(StoredMoney):
 
     @act()
     def start_alone(self) -> None:
-        """Kill all processes at once; the next start ends their slices, and all money is free at once."""
+        """Kill all processes at once; the next start ends their slices: all money but that of jobs is free at once."""
         for book in self.books:
             self.run(die(book))
         reclaim_all(self.database)
-        assert not any(self.world.survey().lent.values())
+        assert sum(self.world.survey().lent.values()) == self.held_for_jobs()
         for process in range(PROCESSES):
             self.replace(process)

@@ -345,7 +345,6 @@ async def _keep(town: Town, kept: StoredJobs, key: Key, job_id: str, lot: Entrus
         created_at_ms=town.now,
         deadline_ms=town.now + 1_800_000,
         expires_at_ms=town.now + 3_600_000,
-        webhook_url="https://ann.example.org/told",
     )
     kept.add(job, lot)
 

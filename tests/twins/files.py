@@ -20,8 +20,11 @@ class TwinFiles:
     kept: dict[str, File] = field(default_factory=dict[str, File])
     read_places: list[str] = field(default_factory=list[str])
 
+    def is_ours(self, address: str) -> bool:
+        return address.startswith(HERE)
+
     def passes(self, address: str) -> bool:
-        return not address.startswith(HERE)
+        return not self.is_ours(address)
 
     async def read(self, place: str, given: str) -> Upload:
         self.read_places.append(place)

@@ -16,6 +16,7 @@ from modelport.core.errors import InvalidBody, Problem
 from modelport.dialects.fill import CannotFill
 from modelport.dialects.wire import MalformedReply, UpstreamFault
 from modelport.egress.guard import AddressRefused
+from modelport.jobs import problems as jobs
 from modelport.keys import key as keys
 from modelport.keys.grants import GrantsTooMuch
 from modelport.keys.ring import KeysBusy
@@ -62,6 +63,8 @@ class Refusal:
     retry_after_s: int | None = None
     allowed: tuple[str, ...] = ()
 
+
+_UNEXPECTED = Rule(500, "internal_error", text=UNEXPECTED)
 
 RULES: dict[type[Problem], Rule] = {
     http.MalformedRequest: Rule(400, "malformed_request"),
@@ -136,6 +139,12 @@ RULES: dict[type[Problem], Rule] = {
     routing.WrongOperation: Rule(400, "wrong_operation"),
     CannotFill: Rule(404, "cannot_fill"),
     UnknownResponse: Rule(404, "response_not_found"),
+    jobs.UnknownJob: Rule(404, "job_not_found"),
+    jobs.SubmissionUnknown: Rule(502, "submission_unknown", "provider"),
+    jobs.DeadlineExceeded: Rule(504, "deadline_exceeded", "provider"),
+    jobs.Cancelled: Rule(499, "cancelled"),
+    jobs.InternalError: _UNEXPECTED,
+    jobs.NoOffer: Rule(503, "provider_unavailable"),
     routing.UnknownProvider: Rule(400, "unknown_provider"),
     routing.Unserved: Rule(503, "model_not_served"),
     routing.UnderMaintenance: Rule(503, "model_in_maintenance", text="Service unavailable: {message}"),
@@ -155,8 +164,6 @@ RULES: dict[type[Problem], Rule] = {
     ports.UpstreamProblem: Rule(502, "provider_failed", "provider", "Bad Gateway: {message}"),
 }
 """Every problem that may reach a caller; what is not here, nor below something that is, is told as unexpected."""
-
-_UNEXPECTED = Rule(500, "internal_error", text=UNEXPECTED)
 
 FAULTS: dict[int, Rule] = {
     400: Rule(400, "provider_refused", "provider"),

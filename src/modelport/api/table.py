@@ -7,6 +7,7 @@ from modelport.api.v1.calls import CallRoutes
 from modelport.api.v1.documents import DocumentRoutes
 from modelport.api.v1.exports import ExportRoutes
 from modelport.api.v1.health import HealthRoutes
+from modelport.api.v1.jobs import JobRoutes
 from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.media import MediaRoutes
 from modelport.api.v1.metrics import MetricsRoutes
@@ -24,6 +25,7 @@ def all_routes(
     *,
     calls: CallRoutes,
     media: MediaRoutes,
+    jobs: JobRoutes,
     responses: ResponseRoutes,
     models: ModelRoutes,
     plans: PlanRoutes,
@@ -57,6 +59,7 @@ def all_routes(
         Route(inference("/embeddings"), {"POST": ("embeddings", calls.embeddings)}),
         Route(inference("/openai/deployments/"), {"POST": ("deployment", calls.deployment)}, has_tail=True),
         *media_routes(media),
+        *job_routes(jobs),
         *_model_routes(models, speeds, documents),
         Route(("/v1/route",), {"GET": ("route.show", plans.show), "POST": ("route.explain", plans.explain)}),
         Route(("/v1/keys",), {"POST": ("keys.create", keys.create), "GET": ("keys.list", keys.index)}),
@@ -70,9 +73,7 @@ def all_routes(
             has_tail=True,
         ),
         Route(("/v1/key",), {"GET": ("key.show", keys.show)}),
-        Route(("/v1/billing/balance", "/billing/balance"), {"GET": ("billing.credits", billing.credits)}),
-        Route(("/v2/billing",), {"GET": ("billing.balance", billing.usd)}),
-        Route(("/v2/billing/detail",), {"GET": ("billing.detail", billing.detail)}),
+        *_billing_routes(billing),
         *report_routes(reports),
         Route(("/v1/export/logs",), {"GET": ("export.logs", exports.logs)}),
         Route(("/v1/export/entries",), {"GET": ("export.entries", exports.entries)}),
@@ -98,7 +99,7 @@ def _model_routes(models: ModelRoutes, speeds: SpeedRoutes, documents: DocumentR
 
 
 def media_routes(media: MediaRoutes) -> tuple[Route, ...]:
-    """List the paths of media, whose jobs nobody can ask for yet."""
+    """List the paths of media; videos and music cannot be begun yet, nor asked after."""
     job = ("jobs.show", media.job)
     return (
         Route(inference("/images/generations"), {"POST": ("images", media.images)}),
@@ -111,10 +112,8 @@ def media_routes(media: MediaRoutes) -> tuple[Route, ...]:
         Route(inference("/tts"), {"POST": ("speech", media.speech)}),
         Route(inference("/audio/speech"), {"POST": ("speech", media.openai_speech)}),
         Route(inference("/stt"), {"POST": ("transcription", media.transcription_now)}),
-        Route(inference("/stt/create"), {"POST": ("transcription", media.transcription)}),
         Route(inference("/audio/transcriptions"), {"POST": ("transcription", media.captions)}),
         Route(inference("/audio/translations"), {"POST": ("transcription", media.translations)}),
-        Route(inference("/stt/"), {"GET": job}, has_tail=True),
         Route(inference("/ocr"), {"POST": ("ocr", media.ocr)}),
     )
 
@@ -126,6 +125,16 @@ def _watching_routes(health: HealthRoutes, metrics: MetricsRoutes | None) -> tup
         Route(("/healthz",), {"GET": ("health", health.alive)}),
         Route(("/readyz",), {"GET": ("readiness", health.ready)}),
         *optional,
+    )
+
+
+def job_routes(jobs: JobRoutes) -> tuple[Route, ...]:
+    """List the paths of what is made while its caller does something else."""
+    return (
+        Route(inference("/stt/create"), {"POST": ("transcription", jobs.transcription)}),
+        Route(inference("/stt/"), {"GET": ("transcription.show", jobs.transcript)}, has_tail=True),
+        Route(("/v1/jobs",), {"GET": ("jobs.list", jobs.index)}),
+        Route(("/v1/jobs/",), {"GET": ("job.show", jobs.show), "DELETE": ("job.cancel", jobs.cancel)}, has_tail=True),
     )
 
 
@@ -148,6 +157,14 @@ def report_routes(reports: ReportRoutes) -> tuple[Route, ...]:
         Route(("/v2/usage",), {"GET": ("usage", reports.usage)}),
         Route(("/v2/usage/detail",), {"GET": ("usage.detail", reports.detail)}),
         Route(("/v2/logs",), {"GET": ("logs", reports.logs)}),
+    )
+
+
+def _billing_routes(billing: BillingRoutes) -> tuple[Route, ...]:
+    return (
+        Route(("/v1/billing/balance", "/billing/balance"), {"GET": ("billing.credits", billing.credits)}),
+        Route(("/v2/billing",), {"GET": ("billing.balance", billing.usd)}),
+        Route(("/v2/billing/detail",), {"GET": ("billing.detail", billing.detail)}),
     )
 
 

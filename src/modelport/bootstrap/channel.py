@@ -1,6 +1,7 @@
 """What a supervisor and its worker processes say to each other: a line of JSON each, over a pair of sockets."""
 
 import asyncio
+import os
 import socket
 from typing import Generic, TypeVar
 
@@ -26,6 +27,10 @@ class Stop(msgspec.Struct, frozen=True, tag=True):
 
 class Force(msgspec.Struct, frozen=True, tag=True):
     """Wait for no call."""
+
+
+class Wake(msgspec.Struct, frozen=True, tag=True):
+    """There are new jobs: said to the worker that drives them, and by workers that took them in."""
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
@@ -68,8 +73,8 @@ class Returned(msgspec.Struct, frozen=True, tag=True):
     id: int
 
 
-ToWorker = Assignment | Stop | Force | Lent | Refused
-ToSupervisor = Ready | Failed | Asked | Returned
+ToWorker = Assignment | Stop | Force | Lent | Refused | Wake
+ToSupervisor = Ready | Failed | Asked | Returned | Wake
 SAID_TO_WORKER: msgspec.json.Decoder[ToWorker] = msgspec.json.Decoder(ToWorker)
 SAID_TO_SUPERVISOR: msgspec.json.Decoder[ToSupervisor] = msgspec.json.Decoder(ToSupervisor)
 
@@ -111,3 +116,12 @@ class Channel(Generic[T]):
 async def channel_over(end: socket.socket, decoder: msgspec.json.Decoder[T]) -> Channel[T]:
     """Speak over one end of a pair of sockets."""
     return Channel(*await asyncio.open_unix_connection(sock=end, limit=_LINE_MAX_BYTES), decoder)
+
+
+def own_end() -> socket.socket:
+    """Take the channel, which is standard input, and leave nothing there to read."""
+    end = socket.socket(fileno=os.dup(0))
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return end

@@ -6,8 +6,8 @@ import gc
 import logging
 import random
 import secrets
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -27,6 +27,7 @@ from modelport.api.v1.calls import CallRoutes
 from modelport.api.v1.documents import DocumentRoutes
 from modelport.api.v1.exports import ExportRoutes
 from modelport.api.v1.health import HealthRoutes
+from modelport.api.v1.jobs import JobRoutes
 from modelport.api.v1.keys import KeyRoutes
 from modelport.api.v1.media import MediaRoutes
 from modelport.api.v1.metrics import MetricsRoutes
@@ -41,6 +42,7 @@ from modelport.assets.archive import Archive
 from modelport.bootstrap.assets import inputs_of, sweep_assets
 from modelport.bootstrap.background import Follower, Readiness, background, publish, sweep, sweep_rows, tidying, watch
 from modelport.bootstrap.catalogue import CatalogueInForce, load_catalogue, router_for
+from modelport.bootstrap.keeper import keeper
 from modelport.bootstrap.limits import limiter_of
 from modelport.bootstrap.office import Office, held_office, office
 from modelport.bootstrap.parts import engines_of, is_loopback, networks, obstacles_of, proxies, secrets_of
@@ -64,6 +66,7 @@ from modelport.serving.estimate import Estimator
 from modelport.serving.health import Health
 from modelport.serving.inlining import Inlining
 from modelport.serving.inputs import Inputs
+from modelport.serving.jobs.ordering import OrderJobs
 from modelport.serving.keeping import Keeping
 from modelport.serving.media import ServeMedia
 from modelport.serving.pacing import Pacing
@@ -72,6 +75,7 @@ from modelport.settings import Settings
 from modelport.storage.catalogues import AppliedCatalogues
 from modelport.storage.changes import open_changes
 from modelport.storage.exports import StoredExports
+from modelport.storage.jobs import StoredJobs
 from modelport.storage.ledger import Ledger
 from modelport.storage.reports import Reports
 from modelport.storage.responses import StoredResponses
@@ -90,6 +94,8 @@ class Membership:
     """The name under which it borrows money."""
     engines: EngineSockets
     """Those that all of them share."""
+    wake: Callable[[], None] = lambda: None
+    """Has the one that drives jobs look for new ones."""
 
 
 @contextlib.asynccontextmanager
@@ -100,10 +106,7 @@ async def gateway(settings: Settings, member: Membership | None = None) -> Async
     `MigrationFailed`, `CatalogueInvalid`, `SettingsInvalid`.
     """
     async with AsyncExitStack() as stack:
-        if member is None:
-            desk, _ = stack.enter_context(held_office(settings))
-        else:
-            desk = stack.enter_context(office(settings))
+        desk, lock = stack.enter_context(held_office(settings) if member is None else _shared_office(settings))
         in_force = _in_force(settings, AppliedCatalogues(desk.database))
         clock, counters, traffic = SystemClock(), Counters(), Traffic()
         writer = await stack.enter_async_context(Writer(desk.database, retry_s=settings.storage.retry_s))
@@ -143,12 +146,14 @@ async def gateway(settings: Settings, member: Membership | None = None) -> Async
             code_of=code_of,
             drain_s=settings.money.drain_s,
         )
-        number = None if member is None else member.number
-        speeds = Speeds(traffic, measured, clock)
+        wake = _unheard if member is None else member.wake
+        if isinstance(engines, Engines):
+            wake = (await stack.enter_async_context(keeper(settings, desk.database, engines, lock))).wake
+        jobs = stack.enter_context(closing(StoredJobs(desk.database, settings.storage.retry_s)))
         inputs = inputs_of(settings, desk.archive, providers.pool)
-        yield _app(
-            settings, desk, ring, store, in_force, calls, inputs, keeping, paying, speeds, clock, counters, number
-        )
+        media = _media(calls, inputs, desk.archive, jobs, wake)
+        number, speeds = None if member is None else member.number, Speeds(traffic, measured, clock)
+        yield _app(settings, desk, ring, store, in_force, calls, media, keeping, paying, speeds, counters, number)
 
 
 def _sweeps(
@@ -163,9 +168,64 @@ def _sweeps(
     )
 
 
+@contextlib.contextmanager
+def _shared_office(settings: Settings) -> Generator[tuple[Office, int]]:
+    """Open the data folder that a supervisor holds."""
+    with office(settings) as desk:
+        yield desk, 0
+
+
+def _unheard() -> None:
+    """Tell nobody of a job."""
+
+
 def _providers(settings: Settings, catalogue: Catalogue, engines: EngineSockets) -> Providers:
     tls = Tls(settings.egress.ca_file)
     return Providers(secrets_of(catalogue), engines=engines, proxies=proxies(settings), tls=tls)
+
+
+@dataclass(frozen=True, slots=True)
+class _Media:
+    """Calls for media, whether they are answered at once or later, and the files of all calls."""
+
+    serve: ServeMedia
+    orders: OrderJobs
+    inputs: Inputs
+
+
+def _media(calls: ServeCalls, inputs: Inputs, archive: Archive, jobs: StoredJobs, wake: Callable[[], None]) -> _Media:
+    """Serve media with what serves calls, and with files."""
+
+    def files(root: str, account_id: int) -> StoredFiles:
+        return StoredFiles(inputs, archive, root, account_id)
+
+    serve = ServeMedia(
+        routes=calls.routes,
+        pacing=calls.pacing,
+        ledger=calls.ledger,
+        upstream=calls.upstream,
+        health=calls.health,
+        files=files,
+        clock=calls.clock,
+        new_id=calls.new_id,
+        status_of=calls.status_of,
+        code_of=calls.code_of,
+        drain_s=calls.drain_s,
+    )
+    orders = OrderJobs(
+        routes=calls.routes,
+        pacing=calls.pacing,
+        ledger=calls.ledger,
+        files=files,
+        store=jobs,
+        run=asyncio.to_thread,
+        wake=wake,
+        clock=calls.clock,
+        new_id=calls.new_id,
+        status_of=calls.status_of,
+        code_of=calls.code_of,
+    )
+    return _Media(serve, orders, inputs)
 
 
 def _in_force(settings: Settings, store: AppliedCatalogues) -> CatalogueInForce:
@@ -181,14 +241,14 @@ def _app(
     store: Ledger,
     in_force: CatalogueInForce,
     calls: ServeCalls,
-    inputs: Inputs,
+    media: _Media,
     keeping: Keeping,
     paying: PaymentDesk | None,
     speeds: Speeds,
-    clock: Clock,
     counters: Counters,
     number: int | None,
 ) -> App:
+    clock = calls.clock
     token = settings.server.metrics_token
     trusted = networks(settings.trusted_proxies)
     links = Links(settings.public_url, trusted)
@@ -197,8 +257,9 @@ def _app(
     )
     counting = CountTokens(in_force, calls.upstream, calls.pacing, clock)
     routes = all_routes(
-        calls=CallRoutes(calls, counting, keeping, Inlining(inputs), links),
-        media=MediaRoutes(_media(calls, inputs, desk.archive), links),
+        calls=CallRoutes(calls, counting, keeping, Inlining(media.inputs), links),
+        media=MediaRoutes(media.serve, links),
+        jobs=JobRoutes(media.orders, clock),
         responses=ResponseRoutes(keeping.responses, clock, asyncio.to_thread),
         models=models,
         pages=PageRoutes(
@@ -230,26 +291,9 @@ def _app(
     )
 
 
-def _media(calls: ServeCalls, inputs: Inputs, archive: Archive) -> ServeMedia:
-    """Serve media with what serves calls, and with files."""
-    return ServeMedia(
-        routes=calls.routes,
-        pacing=calls.pacing,
-        ledger=calls.ledger,
-        upstream=calls.upstream,
-        health=calls.health,
-        files=lambda root, account_id: StoredFiles(inputs, archive, root, account_id),
-        clock=calls.clock,
-        new_id=calls.new_id,
-        status_of=calls.status_of,
-        code_of=calls.code_of,
-        drain_s=calls.drain_s,
-    )
-
-
-def write_log(settings: Settings, number: int | None = None) -> None:
+def write_log(settings: Settings, number: int | None = None, kind: str = "worker") -> None:
     """Have what happens written to standard error, with the worker that it happened in."""
-    who = "" if number is None else f"worker {number}: "
+    who = "" if number is None else f"{kind} {number}: "
     logging.basicConfig(
         level=settings.log_level.upper(), format=f"%(asctime)s %(levelname)s {who}%(name)s: %(message)s"
     )

@@ -23,9 +23,11 @@ from modelport.bootstrap.channel import (
     Returned,
     Stop,
     ToSupervisor,
+    Wake,
     channel_over,
 )
 from modelport.bootstrap.gateway import address
+from modelport.bootstrap.keeper import keeper
 from modelport.bootstrap.leases import Lender
 from modelport.bootstrap.office import held_office
 from modelport.bootstrap.parts import engines_of
@@ -64,11 +66,13 @@ class Worker:
     failure: str | None = field(default=None, init=False)
     """Why it could not start, in its own words."""
 
-    async def heed(self, ready: Callable[["Worker"], None]) -> None:
+    async def heed(self, ready: Callable[["Worker"], None], wake: Callable[[], None]) -> None:
         """Listen to it until it has gone."""
         while (said := await self.channel.receive()) is not None:
             if isinstance(said, Asked | Returned):
                 self.lender.hear(said)
+            elif isinstance(said, Wake):
+                wake()
             elif isinstance(said, Failed):
                 self.failure = said.message
             else:
@@ -107,8 +111,13 @@ class Supervisor:
         *,
         command: Sequence[str] = OWN_COMMAND,
         forced_end_s: float = FORCED_END_S,
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
-        """Prepare to serve an address; workers are started with a command, and with the lock of the data folder."""
+        """Prepare to serve an address; workers are started with a command, and with the lock of the data folder.
+
+        `wake` is called when one of them has taken in a job.
+        """
+        self._wake = wake
         self._settings = settings
         self._packed = msgspec.Raw(packed(settings))
         self._database = database
@@ -173,7 +182,7 @@ class Supervisor:
         worker = await self._start(number)
         drain_s = self._settings.server.drain_s
         tasks = [
-            asyncio.create_task(worker.heed(self._is_ready)),
+            asyncio.create_task(worker.heed(self._is_ready, self._wake)),
             asyncio.create_task(worker.drive(self._stop, self._force, drain_s, self._forced_end_s)),
         ]
         try:
@@ -240,4 +249,5 @@ async def supervise(settings: Settings, greet: Callable[[str], None]) -> None:
         async with engines_of(settings) as engines:
             if settings.engine.preload:
                 await engines.preload(settings.engine.default_model)
-            await Supervisor(settings, desk.database, engines, lock, listening).run(greet)
+            async with keeper(settings, desk.database, engines, lock) as kept:
+                await Supervisor(settings, desk.database, engines, lock, listening, wake=kept.wake).run(greet)

@@ -1,9 +1,7 @@
 """One of several processes that serve: started by the supervisor, and ended with it."""
 
 import asyncio
-import os
 import signal
-import socket
 import sys
 
 import uvloop
@@ -20,21 +18,14 @@ from modelport.bootstrap.channel import (
     Refused,
     Stop,
     ToWorker,
+    Wake,
     channel_over,
+    own_end,
 )
 from modelport.bootstrap.gateway import Membership, calm_collector, gateway, limits, write_log
 from modelport.bootstrap.leases import BorrowedEngines
 from modelport.core.errors import Problem
 from modelport.settings import unpacked
-
-
-def _own_end() -> socket.socket:
-    """Take the channel, which is standard input, and leave nothing there to read."""
-    end = socket.socket(fileno=os.dup(0))
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    return end
 
 
 async def _heed(
@@ -61,7 +52,7 @@ async def _serve(assignment: Assignment, channel: Channel[ToWorker]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     engines = BorrowedEngines(channel.send)
     heeding = asyncio.create_task(_heed(channel, engines, stop, force))
-    member = Membership(assignment.number, assignment.owner, engines)
+    member = Membership(assignment.number, assignment.owner, engines, lambda: channel.send(Wake()))
     address = assignment.host, assignment.port
     async with gateway(settings, member) as app:
         calm_collector()
@@ -73,7 +64,7 @@ async def _serve(assignment: Assignment, channel: Channel[ToWorker]) -> None:
 
 
 async def _work() -> int:
-    channel = await channel_over(_own_end(), SAID_TO_WORKER)
+    channel = await channel_over(own_end(), SAID_TO_WORKER)
     assignment = await channel.receive()
     if not isinstance(assignment, Assignment):
         return 1  # the supervisor died before it had said anything

@@ -18,6 +18,7 @@ _COMMANDS = {
     "credits": "credits",
     "bill": "bill",
     "export": "export",
+    "jobs": "jobs",
     "models": "models",
     "catalogue": "catalogue",
     "providers": "providers",

@@ -16,6 +16,8 @@ from modelport.limits.store import LimitsUnavailable
 from modelport.settings import Settings
 from modelport.storage.books import check_books
 from modelport.storage.database import CONNECTIONS, FILE_NAME, Database
+from modelport.storage.jobs import SINCE as JOBS_SINCE
+from modelport.storage.jobs import StoredJobs
 from modelport.storage.migrate import HEAD, SchemaTooNew, Standing, standing
 
 _LEAST_BYTES = 100_000_000
@@ -25,6 +27,7 @@ _NEEDED_CONNECTIONS = CONNECTIONS + 1
 _REDIS_WITHIN_S = 5.0
 _NO_SECRETS: list[tuple[int, bytes]] = []
 """Looking needs none."""
+_SHOWN = 1000
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -63,6 +66,8 @@ def _database(settings: Settings) -> Iterator[Finding]:
         else:
             yield _disk(settings)
         yield _content(database, found, where)
+        if not found.is_older(JOBS_SINCE):
+            yield _jobs(database)
     except Problem as problem:
         hidden = () if settings.database_url is None else _passwords(settings.database_url)
         yield _found("database", "broken", _without(problem.message, hidden))
@@ -110,6 +115,14 @@ def _content(database: Database, found: Standing, where: str) -> Finding:
         return _found("database", "broken", "the books do not balance: " + "; ".join(problems))
     newer = "" if found.revision == HEAD else f", newer than this version's {HEAD}, which it still serves"
     return _found("database", "ok", f"{where}, at {_reached(found)}{newer}; the books balance")
+
+
+def _jobs(database: Database) -> Finding:
+    unknown = len(StoredJobs(database).unknown(_SHOWN))
+    if not unknown:
+        return _found("jobs", "ok", "of every job it is known whether its provider took it")
+    told = f"of {unknown} it is not known whether their provider made them: `modelport jobs unknown` lists them"
+    return _found("jobs", "missing", told)
 
 
 def _reached(found: Standing) -> str:

@@ -103,7 +103,6 @@ class Job(Struct, frozen=True, kw_only=True):
     expires_at_ms: int
     """When nobody is told of it any more."""
     ended_at_ms: int | None = None
-    webhook_url: str | None = None
 
     @property
     def is_final(self) -> bool:

@@ -42,3 +42,10 @@ class NoOffer(Problem):
 
     def __init__(self, model: str) -> None:
         super().__init__(f"no provider that could make this with '{model}' is configured any more; send it again")
+
+
+class InternalError(Problem):
+    """Something that nobody expected; what it was is in the log."""
+
+    def __init__(self) -> None:
+        super().__init__("Internal server error")

@@ -1,13 +1,21 @@
 """What keeps jobs: rows in the database in which the money is, so that both change together."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
 from modelport.jobs.job import Failure, Job, Mark, Progress
 from modelport.ledger.hold import Entrusted
 from modelport.ledger.records import CallRecord
+
+T = TypeVar("T")
+
+
+class Run(Protocol):
+    """Runs work that blocks, in a thread."""
+
+    async def __call__(self, work: Callable[..., T], /, *arguments: object) -> T: ...
 
 
 class Ending(Struct, frozen=True):

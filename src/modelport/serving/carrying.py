@@ -16,6 +16,10 @@ _LINKS = ("http://", "https://")
 class Files(Protocol):
     """The files of one call: where they are read from, and kept."""
 
+    def is_ours(self, address: str) -> bool:
+        """Whether an address is that of a file of ours."""
+        ...
+
     def passes(self, address: str) -> bool:
         """Whether a link may go to a provider as it is; one to a file of ours never does."""
         ...

@@ -25,12 +25,16 @@ class StoredFiles:
     """Our address as the caller knows it, without a slash at its end."""
     account_id: int
 
+    def is_ours(self, address: str) -> bool:
+        """Whether an address is that of a file of ours, though its link may have ended."""
+        try:
+            return self.archive.find(address, (self.root,) if self.root else ()) is not None
+        except (LinkExpired, LinkInvalid, UnknownAsset):
+            return True
+
     def passes(self, address: str) -> bool:
         """Whether a link may go to a provider as it is: somebody else's, where nobody in his network is behind it."""
-        try:
-            return self.inputs.passes_on and self.archive.find(address, (self.root,)) is None
-        except (LinkExpired, LinkInvalid, UnknownAsset):
-            return False
+        return self.inputs.passes_on and not self.is_ours(address)
 
     async def read(self, place: str, given: str) -> Upload:
         """Read what a caller gave; raises `InputRefused` naming the place."""

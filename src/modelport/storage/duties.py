@@ -1,5 +1,7 @@
 """Recurring work that one process at a time does for all: whoever has the duty, until its turn runs out."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import select, text
 
 from modelport.storage.database import Database
@@ -35,3 +37,17 @@ def drop_duty(database: Database, name: str, owner: str) -> None:
     """Give a duty back, so that another process need not wait for the turn to run out."""
     with database.write() as connection:
         connection.execute(duties.delete().where(duties.c.name == name, duties.c.owner == owner))
+
+
+def lapsed_duties(database: Database, prefix: str) -> Sequence[str]:
+    """Take away duties whose names begin so and whose turn has run out, each from one owner by one process; list them.
+
+    Whoever takes one away does what is to be done about it.
+    """
+    now = database.now_ms()
+    over = duties.c.name.startswith(prefix), duties.c.until_ms <= now
+    with database.read() as connection:
+        if connection.scalar(select(duties.c.name).where(*over).limit(1)) is None:
+            return ()
+    with database.write() as connection:
+        return list(connection.scalars(duties.delete().where(*over).returning(duties.c.name)))

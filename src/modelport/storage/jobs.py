@@ -41,6 +41,8 @@ _TIMES = 5
 _RETRY_S = 10.0
 _TOLD_MS = 30 * 86_400_000
 """How long the operator is told of jobs of which nobody knows what became."""
+SINCE = "0006"
+"""The first revision that has jobs."""
 UNKNOWN = SubmissionUnknown.__name__
 _encode = msgspec.msgpack.Encoder().encode
 _asked = msgspec.msgpack.Decoder(Asked)
@@ -347,7 +349,6 @@ def _values(job: Job) -> dict[str, object]:
         "deadline_ms": job.deadline_ms,
         "expires_at_ms": job.expires_at_ms,
         "ended_at_ms": job.ended_at_ms,
-        "webhook_url": job.webhook_url,
     }
 
 
@@ -377,5 +378,4 @@ def _job(row: Row[Any]) -> Job:
         deadline_ms=row.deadline_ms,
         expires_at_ms=row.expires_at_ms,
         ended_at_ms=row.ended_at_ms,
-        webhook_url=row.webhook_url,
     )

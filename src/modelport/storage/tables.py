@@ -243,7 +243,6 @@ jobs = Table(
     Column("deadline_ms", BigInteger, nullable=False),
     Column("expires_at_ms", BigInteger, nullable=False),
     Column("ended_at_ms", BigInteger),
-    Column("webhook_url", Text),
     Index("jobs_by_account", "account_id", "id"),
     Index("jobs_by_state", "state", "created_at_ms"),
     Index("jobs_by_expiry", "expires_at_ms"),

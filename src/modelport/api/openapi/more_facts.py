@@ -34,6 +34,25 @@ ALL_FACTS: Mapping[str, Facts] = {
     "speech": _media("Say a text"),
     "transcription": _media("Write down what is said"),
     "ocr": _media("Read a document"),
+    "transcription.show": Facts("Media", "A transcript that was begun", _PLAIN, tail="id", more=(404,)),
+    "jobs.list": Facts(
+        "Media",
+        "What the account has under way, newest first",
+        _PLAIN,
+        (
+            query("limit", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}, "How many."),
+            query("cursor", _TEXT, "Where the page before ended."),
+        ),
+        more=(400,),
+    ),
+    "job.show": Facts(
+        "Media",
+        "How far a job is; with /events behind its id, each change of it as a server-sent event",
+        _PLAIN,
+        tail="id",
+        more=(404,),
+    ),
+    "job.cancel": Facts("Media", "Have a job cancelled", _PLAIN, tail="id", more=(404,)),
     "jobs.show": Facts("Media", "How far something is that was begun", _PLAIN, tail="id", more=(501,)),
     "route.show": Facts(
         "Models",

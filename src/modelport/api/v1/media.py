@@ -70,13 +70,6 @@ class MediaRoutes:
         """`POST /v1/audio/speech`."""
         await self._call(request, addresses.SPEECH_BYTES, _accepted(request))
 
-    async def transcription(self, request: Request) -> None:
-        """`POST /v1/stt/create`."""
-        raise NotBuilt(
-            "/v1/stt/create is documented but not part of this version: /v1/stt and /v1/audio/transcriptions answer at "
-            "once"
-        )
-
     async def captions(self, request: Request) -> None:
         """`POST /v1/audio/transcriptions`."""
         await self._call(request, addresses.CAPTIONS)
@@ -101,21 +94,19 @@ class MediaRoutes:
         )
 
     async def _call(self, request: Request, met: Met, accepted: Delivery | None = None) -> None:
-        kind = request.headers.get(b"content-type", b"")
-        if met.takes_forms and kind[: len(FORM)].lower() == FORM.encode():
-            body = await request.form_body()
-        else:
-            body, kind = await request.json_body(), b""
-        asked = MediaRequest(
-            body,
-            kind.decode("latin-1"),
-            met,
-            request.request_id,
-            request.client_request_id,
-            accepted,
-            self.links.root(request.scope, request.headers),
-        )
-        await self.serve(asked, request.caller, request.client)
+        root = self.links.root(request.scope, request.headers)
+        await self.serve(await media_request(request, met, accepted, root), request.caller, request.client)
+
+
+async def media_request(request: Request, met: Met, accepted: Delivery | None = None, root: str = "") -> MediaRequest:
+    """Read a request for media: JSON, or a form where the address takes one."""
+    kind = request.headers.get(b"content-type", b"")
+    if met.takes_forms and kind[: len(FORM)].lower() == FORM.encode():
+        body = await request.form_body()
+    else:
+        body, kind = await request.json_body(), b""
+    told = kind.decode("latin-1")
+    return MediaRequest(body, told, met, request.request_id, request.client_request_id, accepted, root)
 
 
 def _accepted(request: Request) -> Delivery | None:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -17,8 +17,8 @@ from modelport.dialects.media.call import taken_by
 from modelport.dialects.media.wire import Order, Ticket
 from modelport.dialects.wire import Target, UpstreamFault
 from modelport.jobs.job import Failure, Job, Mark, Planned, Progress, Sent, Standing
-from modelport.jobs.problems import Cancelled, DeadlineExceeded, NoOffer, SubmissionUnknown
-from modelport.jobs.store import Ending, JobStore
+from modelport.jobs.problems import Cancelled, DeadlineExceeded, InternalError, NoOffer, SubmissionUnknown
+from modelport.jobs.store import Ending, JobStore, Run
 from modelport.ledger.problems import StoreUnavailable
 from modelport.ledger.records import Attempt
 from modelport.operations.made import File, Made
@@ -29,14 +29,13 @@ from modelport.pricing.media import expected, told
 from modelport.serving.attempts import MAX_ATTEMPTS, worth_another
 from modelport.serving.calls import Routes
 from modelport.serving.carrying import Files, carried
-from modelport.serving.jobs.exchange import Lanes, dialect_of, exchange, is_over
+from modelport.serving.jobs.exchange import Lanes, Submissions, dialect_of, exchange, is_over
 from modelport.serving.jobs.packing import files_of, packed_made, unpacked, unpacked_made, with_files
 from modelport.serving.jobs.results import result_json, row_of
 from modelport.serving.ports import Upstream, UpstreamProblem
 from modelport.serving.written import CLIENT_LEFT
 
 T = TypeVar("T")
-Run = Callable[..., Awaitable[Any]]
 Tell = Callable[[Problem], tuple[int, str, str]]
 """Says what a problem is told with: its HTTP status, its code, its message."""
 
@@ -49,6 +48,8 @@ LONGEST_PAUSE_S = 10.0
 LONGEST_FAULT_PAUSE_S = 30.0
 _SLOWER = 1.5
 _STORE_PAUSE_S = 1.0
+NOWHERE = ""
+"""The address of ours that links are made with: they are paths, which become addresses when a caller is told of them."""
 _METS: Mapping[str, Met] = {
     met.endpoint: met
     for met in (
@@ -63,13 +64,6 @@ _METS: Mapping[str, Met] = {
     )
 }
 _MAKERS_VIDEO = "/v2/generate/video/"
-
-
-class InternalError(Problem):
-    """Something that nobody expected; what it was is in the log."""
-
-    def __init__(self) -> None:
-        super().__init__("Internal server error")
 
 
 class _Refused(Exception):
@@ -91,7 +85,8 @@ class Driver:
     store: JobStore
     routes: Routes
     upstream: Upstream
-    files: Files
+    files: Callable[[str, int], Files]
+    """Opens the files of a call; nobody knows an address of ours here."""
     clock: Clock
     run: Run
     """Runs what blocks."""
@@ -100,8 +95,7 @@ class Driver:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     pause_s: float = 1.0
     """How long is waited after the first fault of a provider that has the work; longer after each more."""
-    sending: set[str] = field(default_factory=set[str])
-    """The jobs whose submissions are on their way: a process that stops waits for them."""
+    submissions: Submissions = field(default_factory=Submissions)
     passed: Callable[[str, str], None] = lambda _, __: None
 
     async def drive(self, job_id: str) -> None:
@@ -175,7 +169,12 @@ class Driver:
         if job.is_cancelled:
             await self._end(job, cancelled(job, self.clock.now_ms()))
             return
-        call = await unpacked(job.asked.call, self._read)
+        files = self.files(NOWHERE, job.account_id)
+
+        async def read(link: str) -> bytes:
+            return (await files.read("file", link)).data
+
+        call = await unpacked(job.asked.call, read)
         refusal: Problem | None = None
         attempts = list(job.progress.attempts)
         for planned, offer in self._offers(job):
@@ -213,7 +212,9 @@ class Driver:
         target, operation = Target(offer, model), job.operation
         draft = Order(call, target, operation, met.is_edit, job.id)
         takes = dialect_of(draft).takes
-        ready = await carried(call, taken_by(model, met), takes, offer.provider.name, self.files)
+        ready = await carried(
+            call, taken_by(model, met), takes, offer.provider.name, self.files(NOWHERE, job.account_id)
+        )
         return Order(ready, target, operation, met.is_edit, job.id)
 
     async def _attempt(self, job: Job, order: Order, progress: Progress) -> None:
@@ -226,14 +227,12 @@ class Driver:
                 await self._end(job, cancelled(job, self.clock.now_ms()))
                 return
             self.passed(job.id, "before submitting")
-            if not await self._advance(job, "submitting", progress):  # another has sent it, or it has ended
-                return
-            self.passed(job.id, "submitting")
-            self.sending.add(job.id)
-            try:
+            await self.submissions.check_open()
+            with self.submissions.one():
+                if not await self._advance(job, "submitting", progress):  # another has sent it, or it has ended
+                    return
+                self.passed(job.id, "submitting")
                 await self._send(job, order, progress)
-            finally:
-                self.sending.discard(job.id)
 
     async def _send(self, job: Job, order: Order, progress: Progress) -> None:
         provider, begun_s = order.target.offer.provider.id, self.clock.monotonic_s()
@@ -282,7 +281,7 @@ class Driver:
         """Keep a file that came inside of the answer: a row is no place for it."""
         if file.link:
             return file
-        link = await self.files.keep(job.account_id, file)
+        link = await self.files(NOWHERE, job.account_id).keep(file)
         return File(link=link, content_type=file.content_type, facts=file.facts)
 
     # Waiting
@@ -343,13 +342,14 @@ class Driver:
         self.passed(job.id, "fetched")
 
     async def _fetched(self, job: Job, file: File) -> File:
-        if not file.link or self.files.is_ours(file.link):
+        files = self.files(NOWHERE, job.account_id)
+        if not file.link or files.is_ours(file.link):
             return file
         self.passed(job.id, "fetching")
         failed = 0
         while True:
             try:
-                fetched = await self.files.fetch(file.link)
+                fetched = await files.fetch(file.link)
                 break
             except UpstreamProblem:
                 failed += 1
@@ -358,7 +358,7 @@ class Driver:
                 await self.sleep(min(LONGEST_FAULT_PAUSE_S, self.pause_s * 2 ** (failed - 1)))
         kind = file.content_type or fetched.content_type
         facts = {**fetched.facts, **file.facts}
-        link = await self.files.keep(job.account_id, File(data=fetched.data, content_type=kind, facts=facts))
+        link = await files.keep(File(data=fetched.data, content_type=kind, facts=facts))
         return File(link=link, content_type=kind, facts=facts)
 
     async def _settle(self, job: Job) -> None:
@@ -391,8 +391,14 @@ class Driver:
 
     async def _fail(self, job: Job, problem: Problem, usage: Usage | None = None) -> None:
         status, code, message = self.tell(problem)
-        more: dict[str, Any] = {} if usage is None else {"usage": usage, "is_on_house": True}
-        row = row_of(job, self.clock.now_ms(), http_status=status, error=code, **more)
+        row = row_of(
+            job,
+            self.clock.now_ms(),
+            usage or NOTHING_USED,
+            http_status=status,
+            error=code,
+            is_on_house=usage is not None,
+        )
         await self._end(job, Ending(row, None, Failure(type(problem).__name__, message)))
         self.passed(job.id, "failed")
 
@@ -405,7 +411,7 @@ class Driver:
         return await self._stored(self.store.advance, job.id, mark, progress, made)
 
     async def _living(self, job_id: str) -> Job | None:
-        job: Job | None = await self._stored(self.store.find, job_id)
+        job = await self._stored(self.store.find, job_id)
         return None if job is None or job.is_final else job
 
     async def _stored(self, work: Callable[..., T], *arguments: object) -> T:
@@ -416,9 +422,6 @@ class Driver:
             except StoreUnavailable as problem:
                 _log.warning("a job waits for the database: %s", problem.message)
                 await asyncio.sleep(_STORE_PAUSE_S)
-
-    async def _read(self, link: str) -> bytes:
-        return (await self.files.read("file", link)).data
 
     def _since_ms(self, begun_s: float) -> int:
         return int((self.clock.monotonic_s() - begun_s) * 1000)

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from modelport.dialects.media.table import media_dialect
@@ -29,6 +31,38 @@ class Lanes:
     def of(self, provider: str) -> asyncio.Semaphore:
         """Return the lane of a provider."""
         return self._lanes[provider]
+
+
+class Submissions:
+    """Submissions that are on their way: a process that stops begins no more, and waits for them."""
+
+    def __init__(self) -> None:
+        self._under_way = 0
+        self._is_closed = False
+        self._are_over = asyncio.Event()
+        self._are_over.set()
+
+    @contextmanager
+    def one(self) -> Generator[None]:
+        """Count one, from before it is marked until what became of it is written down."""
+        self._under_way += 1
+        self._are_over.clear()
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._are_over.set()
+
+    async def check_open(self) -> None:
+        """Go on while more may begin; else never, since the process is about to be gone."""
+        if self._is_closed:
+            await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        """Begin no more; return when those under way are over."""
+        self._is_closed = True
+        await self._are_over.wait()
 
 
 def dialect_of(order: Order) -> MediaDialect:

@@ -1,9 +1,7 @@
 """Taking a job in: read → plan → pace → hold → keep. The answer is the job; a worker does the rest."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -15,11 +13,10 @@ from modelport.dialects.media.call import checked, opened
 from modelport.dialects.table import Format
 from modelport.jobs.job import Asked, Job, Planned
 from modelport.jobs.problems import UnknownJob
-from modelport.jobs.store import JobStore
+from modelport.jobs.store import JobStore, Run
 from modelport.keys.key import Key
 from modelport.ledger.book import Book
 from modelport.ledger.hold import Entrusted
-from modelport.operations.made import File
 from modelport.operations.media import MediaCall
 from modelport.routing.router import Plan
 from modelport.serving.calls import Routes, budget
@@ -48,9 +45,10 @@ class OrderJobs:
     routes: Routes
     pacing: Pacing
     ledger: Book
-    files: Files
+    files: Callable[[str, int], Files]
+    """Opens the files of a call: by our address as its caller knows it, and its account."""
     store: JobStore
-    run: Callable[..., Awaitable[Any]]
+    run: Run
     """Runs what blocks."""
     wake: Callable[[], None]
     """Has a worker look for jobs."""
@@ -103,7 +101,8 @@ class OrderJobs:
         async with await self.ledger.hold(notes.key.account_id, budget(notes.key), ask, least) as hold:
             if client.has_left:
                 raise CallerLeft
-            job = self._job(await packed(call, partial(self._kept, notes.key)), plan, request, notes)
+            files = self.files("", notes.key.account_id)  # whoever drives the job knows no address of ours
+            job = self._job(await packed(call, files.keep), plan, request, notes)
             kept: list[Job] = []
 
             async def take(lot: Entrusted) -> None:
@@ -112,9 +111,6 @@ class OrderJobs:
 
             await hold.entrust(take)
         return kept[0]
-
-    async def _kept(self, key: Key, file: File) -> str:
-        return await self.files.keep(key.account_id, file)
 
     def _job(self, call: bytes, plan: Plan, request: MediaRequest, notes: Notes) -> Job:
         key, at_ms = notes.key, notes.created_at_ms
@@ -146,7 +142,7 @@ class OrderJobs:
 
     async def find(self, job_id: str, operation: Operation | None = None, account_id: int | None = None) -> Job:
         """Return a job, of an account and operation if they are given; raises `UnknownJob`."""
-        job: Job | None = await self.run(self.store.find, job_id)
+        job = await self.run(self.store.find, job_id)
         if (
             job is None
             or job.expires_at_ms <= self.clock.now_ms()
@@ -163,7 +159,7 @@ class OrderJobs:
     async def cancel(self, job_id: str, account_id: int) -> Job:
         """End a job that was not sent yet; mark one that was. Raises `UnknownJob`."""
         job = await self.find(job_id, account_id=account_id)
-        found: Job | None = await self.run(self.store.cancel, job.id, cancelled(job, self.clock.now_ms()))
+        found = await self.run(self.store.cancel, job.id, cancelled(job, self.clock.now_ms()))
         if found is None:
             raise UnknownJob(job_id)
         return found

@@ -38,7 +38,6 @@ def upgrade() -> None:
         sa.Column("deadline_ms", sa.BigInteger, nullable=False),
         sa.Column("expires_at_ms", sa.BigInteger, nullable=False),
         sa.Column("ended_at_ms", sa.BigInteger),
-        sa.Column("webhook_url", sa.Text),
     )
     op.create_index("jobs_by_account", "jobs", ["account_id", "id"])
     op.create_index("jobs_by_state", "jobs", ["state", "created_at_ms"])
