@@ -25,10 +25,11 @@ SOUND = {"audio": ("talk.mp3", MP3, "audio/mpeg")}
 class House:
     """A gateway with the fake behind it, an account, and its key."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, other: "House | None" = None) -> None:
+        """Make the account, or use that of another gateway on the same database."""
         self.gateway = gateway
-        self.account_id = gateway.create_account("ann", "5")["id"]
-        self.key = gateway.create_key("ann")
+        self.account_id = gateway.create_account("ann", "5")["id"] if other is None else other.account_id
+        self.key = gateway.create_key("ann") if other is None else other.key
 
     def client(self) -> httpx.Client:
         headers = {"authorization": f"Bearer {self.key}"}
