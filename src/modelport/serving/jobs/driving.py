@@ -49,7 +49,7 @@ LONGEST_FAULT_PAUSE_S = 30.0
 _SLOWER = 1.5
 _STORE_PAUSE_S = 1.0
 NOWHERE = ""
-"""The address of ours that links are made with: they are paths, which become addresses when a caller is told of them."""
+"""The address of ours that links are made with: they are paths, to become addresses when a caller is told of them."""
 _METS: Mapping[str, Met] = {
     met.endpoint: met
     for met in (
