@@ -13,6 +13,8 @@ from modelport.jobs.store import Ending
 from modelport.ledger.book import Book
 from modelport.ledger.budget import KeyBudget
 from modelport.ledger.problems import InsufficientFunds, KeyLimitReached
+from modelport.storage.accounts import Accounts
+from modelport.storage.erasing import CallsUnderWay, erasable, erase
 from modelport.storage.jobs import StoredJobs
 from tests.jobs.made import added, job_of, row_of
 from tests.twins.worlds import DATABASES, StoredWorld, open_world
@@ -222,6 +224,25 @@ async def test_a_job_that_was_sent_is_only_marked_when_it_is_cancelled(site: Sit
     assert (cancelled.state, cancelled.is_cancelled) == ("generating", True)
     ended = site.end(job, 10)
     assert site.jobs.cancel(job.id, ending) == ended
+
+
+async def test_an_account_is_erased_with_its_jobs_once_they_have_ended(site: Site) -> None:
+    account_id = site.world.account(100)
+    site.world.key(account_id, 0)
+    ended, living = await site.job(account_id, 10, "job-a"), await site.job(account_id, 20, "job-b")
+    site.end(ended, 10)
+    await site.book.renew()
+    await site.book.renew()
+    await site.book.renew()
+    [name] = [one.name for one in Accounts(site.world.database).all() if one.id == account_id]
+    account = erasable(site.world.database, name)
+    assert account is not None
+    with pytest.raises(CallsUnderWay):
+        erase(site.world.database, account, forfeit=True, pause=lambda: None)
+    site.end(living, 20)
+    erase(site.world.database, account, forfeit=True, pause=lambda: None)
+    assert site.jobs.page(account_id, 0, None, 10) == []
+    assert site.world.balance(account_id) == 0
 
 
 def test_a_new_job_lives() -> None:

@@ -16,6 +16,7 @@ from modelport.storage.tables import (
     accounts,
     allotments,
     auto_top_ups,
+    jobs,
     keys,
     payment_customers,
     promos,
@@ -109,6 +110,7 @@ def erase(
         _refuse_open(connection, account, database.now_ms())
     done.files = forget_files()
     done.responses = _forget_responses(database, account.id, pause)
+    _forget_jobs(database, account.id, pause)
     done.rows = _blank_rows(database, account.id, pause)
     with database.write() as connection:
         _refuse_open(connection, account, database.now_ms())
@@ -167,6 +169,17 @@ def _forget_responses(database: Database, account_id: int, pause: Callable[[], N
         if len(found) < _LOOKED_AT_ONCE:
             return total
         last = found[-1].id
+
+
+def _forget_jobs(database: Database, account_id: int, pause: Callable[[], None]) -> None:
+    """Delete jobs of the account that have ended: what was asked, and what was made of it."""
+    ended = select(jobs.c.id).where(jobs.c.account_id == account_id, jobs.c.ended_at_ms.is_not(None)).limit(_AT_ONCE)
+    while True:
+        with database.write() as connection:
+            gone = connection.execute(delete(jobs).where(jobs.c.id.in_(ended))).rowcount
+        pause()
+        if gone < _AT_ONCE:
+            return
 
 
 def _blank_rows(database: Database, account_id: int, pause: Callable[[], None]) -> int:
