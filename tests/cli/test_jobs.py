@@ -1,5 +1,6 @@
 """`modelport jobs unknown` tells the operator what may be on a provider's bill."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -40,11 +41,11 @@ async def test_jobs_that_were_lost_on_their_way_are_listed(shop: Shop, tmp_path:
     assert "fake/painter at fake-queue" in line
     [one] = json.loads(told(tmp_path, "--json"))["data"]
     assert (one["id"], one["provider"], one["upstream"]) == (lost.id, "fake-queue", "fal-ai/flux/dev")
-    assert found(tmp_path) == [
+    assert await asyncio.to_thread(found, tmp_path) == [
         "of 1 it is not known whether their provider made them: `modelport jobs unknown` lists them"
     ]
 
 
 async def test_without_such_jobs_that_is_said(shop: Shop, tmp_path: Path) -> None:
     assert told(tmp_path).startswith("None: ")
-    assert found(tmp_path) == ["of every job it is known whether its provider took it"]
+    assert await asyncio.to_thread(found, tmp_path) == ["of every job it is known whether its provider took it"]
