@@ -353,6 +353,8 @@ async def test_one_worker_is_one_process_without_a_supervisor(tmp_path: Path) ->
 async def test_the_option_wins_over_the_setting(tmp_path: Path) -> None:
     settings = {"MODELPORT_SERVER_WORKERS": "1"}
     with Gateway(tmp_path / "data", settings=settings, arguments=("--workers", "2", "--host", "localhost")) as gateway:
+        for number in (1, 2):  # a worker says so after it has told its supervisor
+            gateway.until_said(f"worker {number} serves")
         assert sorted(processes(gateway)) == [1, 2]
         assert gateway.base_url.startswith("http://localhost:")
         assert await asyncio.to_thread(gateway.stop) == 0
