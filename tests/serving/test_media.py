@@ -9,7 +9,7 @@ import pytest
 
 from modelport.api.errors import refusal, status_of
 from modelport.catalogue.catalogue import Catalogue
-from modelport.catalogue.facts import Model
+from modelport.catalogue.facts import MADE, Model
 from modelport.catalogue.load import load
 from modelport.catalogue.problems import RetiredModel, UnknownModel
 from modelport.core.clock import SystemClock
@@ -132,6 +132,8 @@ async def test_with_every_provider_configured_a_call_without_money_ends_at_the_f
             assert isinstance(problem, REFUSALS), (model.id, problem)
             assert isinstance(problem, Unserved) is (not CATALOGUE.offers(model.id))
             assert status_of(problem) in (403, 501, 503)
+            if model.operation not in MADE:
+                assert isinstance(problem, Unserved | Unspoken), (model.id, problem)
 
 
 async def test_a_call_that_is_refused_is_written_down_like_a_refused_chat() -> None:

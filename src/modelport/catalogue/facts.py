@@ -88,6 +88,8 @@ Dialect = Literal[
 ]
 """Those and the ones that are known by name."""
 SPOKEN: frozenset[Dialect] = frozenset(get_args(SpokenDialect))
+MADE: frozenset[Operation] = frozenset({"chat", "embeddings", "images", "speech", "transcription", "ocr"})
+"""What this version calls models for: some formats are used for more."""
 AuthScheme = Literal[
     "none",
     "bearer",
@@ -385,8 +387,8 @@ class Offer:
         return self.speaks or self.provider.speaks[operation]
 
     def can_be_called(self, operation: Operation) -> bool:
-        """Whether this version calls any of the formats in which it is sold."""
-        return not SPOKEN.isdisjoint(self.spoken(operation))
+        """Whether this version calls models for this, in any of the formats in which it is sold."""
+        return operation in MADE and not SPOKEN.isdisjoint(self.spoken(operation))
 
     def dialect_for(self, operation: Operation, served: str) -> Dialect:
         """Return the format to call in: the caller's own where it is spoken, else the first that this version calls."""
