@@ -54,6 +54,8 @@ class Studio:
     key: str
     providers: frozenset[str]
     """Those that the fake plays."""
+    fake: str
+    """Where it is."""
 
     def post(self, path: str, body: Mapping[str, object]) -> tuple[int, Any, Mapping[str, str]]:
         """Call with JSON; returns status, what came, and its headers."""
@@ -97,7 +99,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
             file.write(PRICED)
         with gateway:
             account = gateway.create_account("studio", "1000")
-            yield Studio(gateway, account["id"], gateway.create_key("studio"), providers)
+            yield Studio(gateway, account["id"], gateway.create_key("studio"), providers, fake)
 
 
 def test_a_picture_is_made_and_its_link_needs_no_key(studio: Studio, sdk: openai.OpenAI) -> None:

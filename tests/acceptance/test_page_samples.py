@@ -111,9 +111,18 @@ def _outcomes(command: list[str], folder: Path, site: Site) -> dict[str, dict[st
     return json.loads(done.stdout)
 
 
-def run_curl(text: str, key: str) -> str:
+def outcomes_of(programs: list[Printed], folder: Path, site: Site) -> dict[str, dict[str, str]]:
+    """Run programs for Node one after another; returns what each told, or what went wrong."""
+    for one in programs:
+        (folder / f"{one.name}.mjs").write_text(one.text, encoding="utf-8")
+    (folder / "in_turn.mjs").write_text(_IN_TURN, encoding="utf-8")
+    return _outcomes(["node", "in_turn.mjs", *(one.name for one in programs)], folder, site)
+
+
+def run_curl(text: str, key: str, folder: Path | None = None) -> str:
     env = {**os.environ, "MODELPORT_KEY": key, "no_proxy": "*"}
-    done = subprocess.run(["bash", "-c", _STRICT + text], env=env, capture_output=True, text=True, timeout=60)
+    command = ["bash", "-c", _STRICT + text]
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -162,15 +171,14 @@ def test_the_curl_samples_run_as_printed(model: str, session_site: Site, program
 def test_the_javascript_samples_run_as_printed(
     session_site: Site, programs: dict[str, list[Printed]], node_folder: Path
 ) -> None:
-    names: list[str] = []
-    for number, found in enumerate(programs.values()):
-        for one in found:
-            if one.language == "javascript":
-                names.append(f"sample-{number}-{one.name}")
-                (node_folder / f"{names[-1]}.mjs").write_text(one.text, encoding="utf-8")
-    (node_folder / "in_turn.mjs").write_text(_IN_TURN, encoding="utf-8")
-    outcomes = _outcomes(["node", "in_turn.mjs", *names], node_folder, session_site)
-    assert list(outcomes) == names
+    found = [
+        Printed(f"sample-{number}-{one.name}", one.language, one.text)
+        for number, of_page in enumerate(programs.values())
+        for one in of_page
+        if one.language == "javascript"
+    ]
+    outcomes = outcomes_of(found, node_folder, session_site)
+    assert list(outcomes) == [one.name for one in found]
     assert not silent(outcomes)
 
 

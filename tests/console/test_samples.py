@@ -16,7 +16,7 @@ from modelport.console.code import is_polled
 from tests.console.shelves import ROOT, catalogue, console, some_models
 
 _SAMPLE = re.compile(r'<code data-sample="([^"]+)" data-language="(\w+)">(.*?)</code>', re.DOTALL)
-_BODY = re.compile(r"-d '(.*?)'(?:\n|$)", re.DOTALL)
+_BODY = re.compile(r"-d '(.*?)'(?: \\)?(?:\n|$)", re.DOTALL)
 _PARSE = """
 const texts = JSON.parse(require("node:fs").readFileSync(0, "utf8"));
 for (const text of texts) new (require("node:vm").SourceTextModule)(text);

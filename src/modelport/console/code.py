@@ -87,8 +87,11 @@ def _curl(root: str, endpoint: str, ask: Ask) -> str:
     text += f"  -H \"Content-Type: application/json\" \\\n  -d '{data}'"
     if not is_polled(endpoint):
         return text
-    return f"{text}\n\n# The answer names the job; ask for its outcome every few seconds.\n" + (
-        f'ID="the id in the answer"\ncurl "{root}{_outcome(endpoint, "$ID")}" \\\n{_curl_key()}'
+    name = "generation_id" if endpoint.startswith("/v1/stt") else "id"
+    return (
+        f'ID=$({text} \\\n  | sed -E \'s/.*"{name}":"([^"]+)".*/\\1/\')\n\n'
+        f"# The outcome of the job; ask for it every few seconds until it is complete.\n"
+        f'curl "{root}{_outcome(endpoint, "$ID")}" \\\n{_curl_key()}'
     )
 
 
@@ -239,7 +242,7 @@ _PLAIN_READS: Sequence[tuple[str, str]] = (
     ("/v1/tts", 'answer["audio"]'),
     ("/v1/ocr", 'answer["pages"]'),
     (_SYNCHRONOUS, 'answer["data"]'),
-    ("/v1/stt", 'answer["result"]'),
+    ("/v1/stt", 'answer["text"]'),
 )
 
 

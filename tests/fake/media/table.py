@@ -26,6 +26,7 @@ from tests.fake.media import (
     xai,
     zai,
 )
+from tests.fake.media.files import MP3, png
 from tests.fake.media.seam import MediaAnswer, MediaAsked, MediaStudio, MediaVendor, Refused
 
 _MODULES = (
@@ -55,6 +56,12 @@ _VENDORS = sorted((cast("MediaVendor", module) for module in _MODULES), key=lamb
 PREFIXES = tuple(vendor.PREFIX for vendor in _VENDORS)
 """Below which each of them is found."""
 FILES = "/_files/"
+STANDING: Mapping[str, tuple[bytes, str]] = {
+    "standing.png": (png(64, 64), "image/png"),
+    "standing.mp3": (MP3, "audio/mpeg"),
+    "standing.pdf": (b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\n%%EOF\n", "application/pdf"),
+}
+"""Files that are always there."""
 
 
 def media_answer(
@@ -76,7 +83,7 @@ def media_answer(
 
 
 def _file(place: str, studio: MediaStudio) -> MediaAnswer:
-    found = studio.files.get(place)
+    found = studio.files.get(place) or STANDING.get(place)
     if found is None:
         return MediaAnswer(b"gone", 404, "text/plain")
     studio.fetched[place] += 1

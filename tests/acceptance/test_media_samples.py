@@ -1,0 +1,80 @@
+"""The programs that the pages of models of media print run as printed; links to example files lead to the fake."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.conftest import Site
+from tests.acceptance.test_media import Studio, studio
+from tests.acceptance.test_page_samples import Printed, outcomes_of, printed, run_curl, run_python, tells_cost
+from tests.acceptance.witness import witness
+
+__all__ = ["studio"]
+
+MODELS = (
+    "openai/gpt-image-1-mini",
+    "flux/kontext-max/image-to-image",
+    "flux/schnell",
+    "openai/tts-1",
+    "deepgram/aura-2",
+    "#g1_nova-2-general",
+    "mistral/mistral-ocr-latest",
+)
+"""Of every type that is made: pictures from words and from pictures, speech, transcripts, pages."""
+_EXAMPLE = re.compile(r"https://(?:mdn\.github\.io|www\.rfc-editor\.org)/[^\s\"'\\]+\.(\w+)")
+_STANDING = {"jpg": "png", "png": "png", "mp3": "mp3", "pdf": "pdf"}
+SILENT = {"v1-tts-streaming"}
+"""Programs that write a sound and nothing else: what a stream costs is known when it has ended."""
+
+
+@pytest.fixture(scope="module")
+def site(studio: Studio) -> Iterator[Site]:
+    with witness(studio.gateway.base_url) as door:
+        yield Site(studio.gateway, door, studio.account_id, studio.key, studio.fake)
+
+
+@pytest.fixture(scope="module")
+def programs(studio: Studio) -> list[Printed]:
+    """All programs, their example files at the fake: the internet is not there in tests."""
+
+    def here(text: str) -> str:
+        return _EXAMPLE.sub(lambda found: f"{studio.fake}/_files/standing.{_STANDING[found[1]]}", text)
+
+    found: list[Printed] = []
+    for number, model in enumerate(MODELS):
+        of_page = printed(studio.gateway.base_url, model)
+        assert {one.language for one in of_page} == {"curl", "python", "javascript"}
+        found += [Printed(f"media-{number}-{one.name}", one.language, here(one.text)) for one in of_page]
+    return found
+
+
+def of(programs: list[Printed], language: str) -> list[Printed]:
+    return [one for one in programs if one.language == language]
+
+
+def is_told(name: str, told: str) -> bool:
+    """Whether a program told its cost, or that a job is complete, whose cost its row tells."""
+    return tells_cost(told) or "completed" in told or any(name.endswith(silent) for silent in SILENT)
+
+
+def test_the_python_programs_run(programs: list[Printed], site: Site, tmp_path: Path) -> None:
+    outcomes = run_python(of(programs, "python"), site, tmp_path / "samples")
+    assert {name: one for name, one in outcomes.items() if not is_told(name, one.get("told", "nothing"))} == {}
+
+
+@pytest.mark.debian("curl")
+def test_the_curl_programs_run(programs: list[Printed], site: Site, tmp_path: Path) -> None:
+    found = of(programs, "curl")
+    told = {one.name: run_curl(one.text, site.key, tmp_path) for one in found}
+    assert len(told) == len(found) > len(MODELS)
+    assert {name: text for name, text in told.items() if "error" in text and "null" not in text} == {}
+
+
+@pytest.mark.debian("nodejs", "npm")
+def test_the_javascript_programs_run(programs: list[Printed], site: Site, node_folder: Path) -> None:
+    found = of(programs, "javascript")
+    outcomes = outcomes_of(found, node_folder, site)
+    assert list(outcomes) == [one.name for one in found]
+    assert {name: one for name, one in outcomes.items() if not is_told(name, one.get("told", "nothing"))} == {}
