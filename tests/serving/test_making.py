@@ -197,6 +197,15 @@ async def test_work_that_was_taken_on_is_asked_after_in_spite_of_failures_and_ne
         assert [request.method for _, request in here.upstream.sent] == ["POST", "GET", "GET", "GET", "GET"]
 
 
+async def test_work_that_a_provider_says_has_failed_is_not_asked_after_again_but_another_offer_is() -> None:
+    failed = [told({"request_id": "job-1"}), told({"status": "FAILED"}), told({"status": "FAILED"})]
+    works = [told({"request_id": "job-2"}), told({"status": "COMPLETED"}), told({"images": [{"url": DRAWN}]})]
+    async with studio({"a": failed, "b": works}, rate("image", 10), dialect="fal_queue") as here:
+        await here.call(addresses.IMAGES, prompt="a cat")
+        assert here.upstream.asked == ["a", "a", "b", "b", "b"]
+        assert here.balance == 990
+
+
 async def test_another_offer_is_asked_where_one_fails_and_none_where_the_request_is_wrong() -> None:
     async with studio({"a": [refused(500)], "b": [drawn()]}, rate("image", 10)) as here:
         await here.call(addresses.IMAGES, prompt="a cat")

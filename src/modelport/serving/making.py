@@ -142,7 +142,8 @@ class Making:
                 raise MalformedAnswer(f"{order.target.offer.provider.name}: {problem.message}") from None
             except (UpstreamFault, UpstreamProblem) as problem:
                 failed += 1
-                if not (ticket.is_taken and failed <= MOST_ASKED_AGAIN and worth_another(problem)):
+                is_told = isinstance(problem, UpstreamFault) and is_over(problem)
+                if is_told or not ticket.is_taken or failed > MOST_ASKED_AGAIN or not worth_another(problem):
                     raise
                 ticket = Ticket(ticket.stage, ticket.facts, ASK_AGAIN_S * failed, is_taken=True)
                 continue
@@ -183,3 +184,8 @@ async def _begin(answer: UpstreamAnswer, sound: SoundReader) -> bytes:
             return heard
     sound.end()
     raise MalformedReply("the sound is empty")
+
+
+def is_over(fault: UpstreamFault) -> bool:
+    """Whether a provider says of work that it has taken on that nothing will come of it."""
+    return fault.status < 400 or not fault.retryable

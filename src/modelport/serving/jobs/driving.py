@@ -29,9 +29,10 @@ from modelport.pricing.media import expected, told
 from modelport.serving.attempts import MAX_ATTEMPTS, worth_another
 from modelport.serving.calls import Routes
 from modelport.serving.carrying import Files, carried
-from modelport.serving.jobs.exchange import Lanes, Submissions, dialect_of, exchange, is_over
+from modelport.serving.jobs.exchange import Lanes, Submissions, dialect_of, exchange
 from modelport.serving.jobs.packing import files_of, packed_made, unpacked, unpacked_made, with_files
 from modelport.serving.jobs.results import result_json, row_of
+from modelport.serving.making import is_over
 from modelport.serving.ports import Upstream, UpstreamProblem
 from modelport.serving.written import CLIENT_LEFT
 

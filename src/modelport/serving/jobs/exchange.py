@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from modelport.dialects.media.table import media_dialect
 from modelport.dialects.media.wire import MediaDialect, Order, Ticket, Told
-from modelport.dialects.wire import MalformedReply, UpstreamFault
+from modelport.dialects.wire import MalformedReply
 from modelport.operations.made import Made
 from modelport.serving.attempts import MAX_FAULT_BYTES
 from modelport.serving.making import MAX_MADE_BYTES, SUCCESS
@@ -85,8 +85,3 @@ async def exchange(upstream: Upstream, order: Order, ticket: Ticket) -> Made | T
             return dialect.read(order, ticket, Told(await answer.body(MAX_MADE_BYTES), kind, answer.header))
     except MalformedReply as problem:
         raise MalformedAnswer(f"{offer.provider.name}: {problem.message}") from None
-
-
-def is_over(fault: UpstreamFault) -> bool:
-    """Whether a provider says of work that it has taken on that nothing will come of it."""
-    return fault.status < 400 or not fault.retryable
