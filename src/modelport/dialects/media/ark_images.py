@@ -11,13 +11,13 @@ from modelport.dialects.media.reading_json import (
     listed,
     members,
     needed,
-    plain_fault,
     post,
     text,
 )
 from modelport.dialects.media.sizes import PRESETS
 from modelport.dialects.media.taking import Taking, doubled, heard, pixels_of, told, varied, wanted_of
-from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
+from modelport.dialects.media.usual import Usual
+from modelport.dialects.media.wire import Carriage, Order, Ticket, Told
 from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
 from modelport.operations.made import File, Made, Pictures
 from modelport.operations.media import Upload
@@ -28,7 +28,7 @@ LEAST_PIXELS = 1280 * 720
 """Seedream 4 makes no smaller picture; presets below are doubled, which keeps their shape."""
 
 
-class ArkImages:
+class ArkImages(Usual):
     """The wire format of Ark's `/images/generations`."""
 
     takes: frozenset[Carriage] = frozenset({"inline", "link"})
@@ -58,15 +58,6 @@ class ArkImages:
         if len(links) < wanted_of(order):
             return Ticket(MORE, _kept(links))
         return Pictures(files=tuple(File(link=link) for link in links))
-
-    def sound(self, order: Order, content_type: str) -> SoundReader | None:
-        """Pictures make no sound."""
-        del order, content_type
-        return None
-
-    def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
-        """Say what went wrong from a refusal."""
-        return plain_fault(status, retry_after, body)
 
 
 def _kept(links: list[str]) -> dict[str, str]:

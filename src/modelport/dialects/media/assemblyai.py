@@ -9,7 +9,7 @@ length of the whole is seconds.
 from collections.abc import Mapping
 
 from modelport.dialects.media.asked import asked
-from modelport.dialects.media.reading_json import Json, get, members, needed, plain_fault, post, text
+from modelport.dialects.media.reading_json import Json, get, members, needed, post, text
 from modelport.dialects.media.transcripts import (
     MILLISECOND,
     only_transcribed,
@@ -19,7 +19,8 @@ from modelport.dialects.media.transcripts import (
     taken_sound,
     words_of,
 )
-from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
+from modelport.dialects.media.usual import Usual
+from modelport.dialects.media.wire import Carriage, Order, Ticket, Told
 from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
 from modelport.operations.made import Made, Transcript
 from modelport.operations.media import Upload
@@ -33,7 +34,7 @@ _GONE = frozenset({"boost_param"})
 _WAITING = frozenset({"queued", "processing"})
 
 
-class AssemblyAi:
+class AssemblyAi(Usual):
     """The wire format of `api.assemblyai.com`."""
 
     takes: frozenset[Carriage] = frozenset({"inline", "link"})
@@ -70,15 +71,6 @@ class AssemblyAi:
         if status == "error":
             raise UpstreamFault(200, text(answer, "error") or "the transcript failed", retryable=False)
         raise MalformedReply("the provider's answer has no known 'status'")
-
-    def sound(self, order: Order, content_type: str) -> SoundReader | None:
-        """Transcripts make no sound."""
-        del order, content_type
-        return None
-
-    def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
-        """Say what went wrong from a refusal."""
-        return plain_fault(status, retry_after, body)
 
 
 def _members(body: bytes) -> Json:

@@ -14,11 +14,12 @@ import msgspec
 
 from modelport.dialects.media.asked import asked
 from modelport.dialects.media.multipart import form
-from modelport.dialects.media.reading_json import Json, listed, members, plain_fault, text
+from modelport.dialects.media.reading_json import Json, listed, members, text
 from modelport.dialects.media.sounds import KINDS, RawSound, is_sound, kind_told, whole_sound
 from modelport.dialects.media.transcripts import MILLISECOND, only_transcribed, rows, seconds, taken_sound
+from modelport.dialects.media.usual import Usual
 from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
-from modelport.dialects.wire import UpstreamFault, UpstreamRequest
+from modelport.dialects.wire import UpstreamRequest
 from modelport.operations.made import Made, Segment, Transcript, Word
 from modelport.operations.media import Upload
 
@@ -34,7 +35,7 @@ _SAID = frozenset({"text", "voice", "response_format"})
 _LANGUAGE = re.compile(r"[a-z]{2,3}-[A-Z]{2}")
 
 
-class AzureSpeech:
+class AzureSpeech(Usual):
     """The wire format of Azure AI Speech."""
 
     takes: frozenset[Carriage] = frozenset({"inline"})
@@ -56,10 +57,6 @@ class AzureSpeech:
         if order.operation != "speech" or not is_sound(content_type):
             return None
         return RawSound(kind_told(content_type, _kind(order)))
-
-    def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
-        """Say what went wrong from a refusal."""
-        return plain_fault(status, retry_after, body)
 
 
 def _form(order: Order) -> str:

@@ -7,9 +7,10 @@ URL, not at the address that the answer names. Ids are asked after in turn, so t
 
 from collections.abc import Mapping, Sequence
 
-from modelport.dialects.media.reading_json import Json, get, inside, members, needed, packed, plain_fault, post, text
+from modelport.dialects.media.reading_json import Json, get, inside, members, needed, packed, post, text
 from modelport.dialects.media.taking import Taking, heard, pixels_of, told, varied, wanted_of
-from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
+from modelport.dialects.media.usual import Usual
+from modelport.dialects.media.wire import Carriage, Order, Ticket, Told
 from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
 from modelport.operations.made import File, Made, Pictures
 from modelport.operations.media import Upload
@@ -22,7 +23,7 @@ MODERATED = frozenset({"Request Moderated", "Content Moderated"})
 FORMATS = ("jpeg", "png")
 
 
-class Bfl:
+class Bfl(Usual):
     """The wire format of `api.bfl.ai`."""
 
     takes: frozenset[Carriage] = frozenset({"inline", "link"})
@@ -55,15 +56,6 @@ class Bfl:
         if len(ids) < wanted_of(order):
             return Ticket(MORE, _facts(ids, ()))
         return Ticket(POLL, _facts(ids, ()), FIRST_S, is_taken=True)
-
-    def sound(self, order: Order, content_type: str) -> SoundReader | None:
-        """Pictures make no sound."""
-        del order, content_type
-        return None
-
-    def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
-        """Say what went wrong from a refusal."""
-        return plain_fault(status, retry_after, body)
 
 
 def _facts(ids: Sequence[str], links: Sequence[str]) -> Mapping[str, str]:

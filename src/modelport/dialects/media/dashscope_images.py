@@ -18,13 +18,13 @@ from modelport.dialects.media.reading_json import (
     inside,
     members,
     needed,
-    plain_fault,
     several,
     text,
 )
 from modelport.dialects.media.sizes import PRESETS
 from modelport.dialects.media.taking import Taking, doubled, heard, pixels_of, told, varied, wanted_of
-from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
+from modelport.dialects.media.usual import Usual
+from modelport.dialects.media.wire import Carriage, Order, Ticket, Told
 from modelport.dialects.wire import JSON_HEADERS, MalformedReply, UpstreamFault, UpstreamRequest
 from modelport.operations.made import File, Made, Pictures
 from modelport.operations.media import Upload
@@ -82,7 +82,7 @@ SAID: Mapping[str, str] = {
 """The caller's words and DashScope's."""
 
 
-class DashscopeImages:
+class DashscopeImages(Usual):
     """The wire formats of DashScope for pictures."""
 
     takes: frozenset[Carriage] = frozenset({"inline", "link"})
@@ -132,15 +132,6 @@ class DashscopeImages:
         if len(links) < wanted_of(order) and "n" not in form.says:
             return Ticket(MORE, _kept(links))
         return Pictures(files=tuple(File(link=link) for link in links))
-
-    def sound(self, order: Order, content_type: str) -> SoundReader | None:
-        """Pictures make no sound."""
-        del order, content_type
-        return None
-
-    def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
-        """Say what went wrong from a refusal."""
-        return plain_fault(status, retry_after, body)
 
 
 def _form_of(model: str) -> _Form:

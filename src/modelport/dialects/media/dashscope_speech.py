@@ -5,10 +5,11 @@ holds for a day.
 """
 
 from modelport.dialects.media.asked import asked
-from modelport.dialects.media.reading_json import members, needed, plain_fault, post, text
+from modelport.dialects.media.reading_json import members, needed, post, text
 from modelport.dialects.media.sounds import characters
 from modelport.dialects.media.transcripts import inner
-from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
+from modelport.dialects.media.usual import Usual
+from modelport.dialects.media.wire import Carriage, Order, Ticket, Told
 from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
 from modelport.operations.made import File, Made, Sound
 
@@ -16,7 +17,7 @@ PATH = "/services/aigc/multimodal-generation/generation"
 KIND = "audio/wav"
 
 
-class DashScopeSpeech:
+class DashScopeSpeech(Usual):
     """The wire format of speech at DashScope."""
 
     takes: frozenset[Carriage] = frozenset()
@@ -40,15 +41,6 @@ class DashScopeSpeech:
         link = needed(inner(output, "audio"), "url")
         facts = {"usage": {"characters": counted}} if type(counted) is int else {}
         return Sound(file=File(link=link, content_type=KIND), facts=facts, usage=characters(counted))
-
-    def sound(self, order: Order, content_type: str) -> SoundReader | None:
-        """Results are links."""
-        del order, content_type
-        return None
-
-    def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
-        """Say what went wrong from a refusal."""
-        return plain_fault(status, retry_after, body)
 
 
 CALLED = DashScopeSpeech()

@@ -9,7 +9,7 @@ https://developers.deepgram.com/docs/errors (read 2026-11-29). A voice is part o
 from collections.abc import Mapping
 
 from modelport.dialects.media.asked import addressed, asked
-from modelport.dialects.media.reading_json import Json, listed, members, plain_fault, post, text
+from modelport.dialects.media.reading_json import Json, listed, members, post, text
 from modelport.dialects.media.sounds import (
     KINDS,
     RawSound,
@@ -27,8 +27,9 @@ from modelport.dialects.media.transcripts import (
     taken_sound,
     words_of,
 )
+from modelport.dialects.media.usual import Usual
 from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
-from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
+from modelport.dialects.wire import MalformedReply, UpstreamRequest
 from modelport.operations.made import Made, Transcript
 from modelport.operations.media import Upload
 
@@ -45,7 +46,7 @@ _KINDS: Mapping[str, str] = {"linear16": "audio/wav", "mulaw": "audio/wav", "ala
 _BARE: Mapping[str, str] = {"linear16": "audio/pcm", "mulaw": "audio/basic", "alaw": "audio/x-alaw-basic"}
 
 
-class Deepgram:
+class Deepgram(Usual):
     """The wire format of `api.deepgram.com`."""
 
     takes: frozenset[Carriage] = frozenset({"inline", "link"})
@@ -68,10 +69,6 @@ class Deepgram:
         if order.operation != "speech" or not is_sound(content_type):
             return None
         return RawSound(kind_told(content_type, _kind(order)))
-
-    def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
-        """Say what went wrong from a refusal."""
-        return plain_fault(status, retry_after, body)
 
 
 def _kind(order: Order) -> str:

@@ -8,10 +8,10 @@ premade voices are listed at https://elevenlabs.io/docs/api-reference/voices/sea
 from collections.abc import Mapping
 
 from modelport.dialects.media.asked import addressed, asked
-from modelport.dialects.media.reading_json import plain_fault
 from modelport.dialects.media.sounds import RawSound, is_sound, kind_told, post_for_sound, whole_sound
+from modelport.dialects.media.usual import Usual
 from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
-from modelport.dialects.wire import NotExpressible, UpstreamFault, UpstreamRequest
+from modelport.dialects.wire import NotExpressible, UpstreamRequest
 from modelport.operations.made import Made
 
 SPEECH = "/text-to-speech"
@@ -84,7 +84,7 @@ _KINDS: Mapping[str, str] = {
 }
 
 
-class ElevenLabs:
+class ElevenLabs(Usual):
     """The wire format of `api.elevenlabs.io`."""
 
     takes: frozenset[Carriage] = frozenset()
@@ -109,10 +109,6 @@ class ElevenLabs:
     def sound(self, order: Order, content_type: str) -> SoundReader | None:
         """Read a sound as it comes."""
         return RawSound(kind_told(content_type, _kind(order))) if is_sound(content_type) else None
-
-    def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
-        """Say what went wrong from a refusal."""
-        return plain_fault(status, retry_after, body)
 
 
 def _voice(order: Order, name: object) -> str:

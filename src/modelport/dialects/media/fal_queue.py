@@ -8,9 +8,10 @@ picture comes as a data URL in the place of its link; it is not asked for.
 from collections.abc import Mapping
 from typing import cast
 
-from modelport.dialects.media.reading_json import Json, get, inlined, members, needed, plain_fault, post, text
+from modelport.dialects.media.reading_json import Json, get, inlined, members, needed, post, text
 from modelport.dialects.media.taking import OURS
-from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
+from modelport.dialects.media.usual import Usual
+from modelport.dialects.media.wire import Carriage, Order, Ticket, Told
 from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
 from modelport.operations.made import File, Made, Pictures, Sound
 
@@ -21,7 +22,7 @@ _SOUNDS = ("audio", "audio_file", "audio_url")
 _TOLD = ("seed", "timings", "has_nsfw_concepts", "prompt")
 
 
-class FalQueue:
+class FalQueue(Usual):
     """The wire format of `queue.fal.run`."""
 
     takes: frozenset[Carriage] = frozenset({"inline", "link"})
@@ -52,15 +53,6 @@ class FalQueue:
         if status not in _QUEUED:
             raise UpstreamFault(200, f"the request ended as {status or 'nothing'}", retryable=True)
         return Ticket(STATUS, ticket.facts, SOON_S if status == "IN_PROGRESS" else LATER_S, is_taken=True)
-
-    def sound(self, order: Order, content_type: str) -> SoundReader | None:
-        """Results are links."""
-        del order, content_type
-        return None
-
-    def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
-        """Say what went wrong; 422 is a request that does not fit, or a result that was refused."""
-        return plain_fault(status, retry_after, body)
 
 
 def _plain(name: str) -> str:

@@ -8,10 +8,11 @@ the upstream name; the base address ends in `/processorVersions`. Pages count fr
 from typing import cast
 
 from modelport.dialects.media.asked import asked
-from modelport.dialects.media.reading_json import Json, listed, members, packed, plain_fault, post, text
+from modelport.dialects.media.reading_json import Json, listed, members, packed, post, text
 from modelport.dialects.media.transcripts import inner, rows
-from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
-from modelport.dialects.wire import MalformedReply, NotExpressible, UpstreamFault, UpstreamRequest
+from modelport.dialects.media.usual import Usual
+from modelport.dialects.media.wire import Carriage, Order, Ticket, Told
+from modelport.dialects.wire import MalformedReply, NotExpressible, UpstreamRequest
 from modelport.operations.made import Made, Pages
 from modelport.operations.media import Upload
 from modelport.operations.usage import Usage
@@ -22,7 +23,7 @@ MAX_PAGES = 15
 """So many pages can be chosen in one call."""
 
 
-class GoogleDocumentAi:
+class GoogleDocumentAi(Usual):
     """The wire format of `documentai.googleapis.com`."""
 
     takes: frozenset[Carriage] = frozenset({"inline"})
@@ -50,15 +51,6 @@ class GoogleDocumentAi:
         pages = [_page(whole, one, number) for number, one in enumerate(listed(document, "pages", "pages"))]
         usage = Usage({"page": len(pages)}, "provider") if pages else None
         return Pages(pages=pages, model=order.target.offer.upstream, usage=usage)
-
-    def sound(self, order: Order, content_type: str) -> SoundReader | None:
-        """Pages make no sound."""
-        del order, content_type
-        return None
-
-    def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
-        """Say what went wrong from a refusal."""
-        return plain_fault(status, retry_after, body)
 
 
 def _options(order: Order, pages: Json) -> Json:

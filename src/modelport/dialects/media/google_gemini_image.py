@@ -14,14 +14,14 @@ from modelport.dialects.media.reading_json import (
     inside,
     members,
     packed,
-    plain_fault,
     post,
     several,
     text,
     unpacked,
 )
 from modelport.dialects.media.taking import Taking
-from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
+from modelport.dialects.media.usual import Usual
+from modelport.dialects.media.wire import Carriage, Order, Ticket, Told
 from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
 from modelport.operations.made import File, Made, Pictures
 from modelport.operations.media import Upload
@@ -37,7 +37,7 @@ SEEDS = 2**31
 """Gemini's seeds are as many; a larger one is folded into them, so that it repeats as well."""
 
 
-class GoogleGeminiImage:
+class GoogleGeminiImage(Usual):
     """The wire format of `:generateContent` for pictures."""
 
     takes: frozenset[Carriage] = frozenset({"inline"})
@@ -68,15 +68,6 @@ class GoogleGeminiImage:
             raise _refusal(answer, parts)
         usage = meters(msgspec.json.encode(answer.get("usageMetadata")))
         return Pictures(files=files, facts={} if usage is None else {"usage": _counted(usage)}, usage=usage)
-
-    def sound(self, order: Order, content_type: str) -> SoundReader | None:
-        """Pictures make no sound."""
-        del order, content_type
-        return None
-
-    def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
-        """Say what went wrong from a refusal."""
-        return plain_fault(status, retry_after, body)
 
 
 def _parts(taking: Taking) -> list[dict[str, object]]:

@@ -5,9 +5,10 @@ https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/imagen-api
 picture and a seed exclude each other.
 """
 
-from modelport.dialects.media.reading_json import members, plain_fault, post, several, text, unpacked
+from modelport.dialects.media.reading_json import members, post, several, text, unpacked
 from modelport.dialects.media.taking import Taking
-from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
+from modelport.dialects.media.usual import Usual
+from modelport.dialects.media.wire import Carriage, Order, Ticket, Told
 from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
 from modelport.operations.made import File, Made, Pictures
 
@@ -22,7 +23,7 @@ NAMED = {
 """The caller's words and Imagen's."""
 
 
-class GoogleImagen:
+class GoogleImagen(Usual):
     """The wire format of `:predict` for pictures."""
 
     takes: frozenset[Carriage] = frozenset()
@@ -59,15 +60,6 @@ class GoogleImagen:
         if why:
             raise UpstreamFault(400, f"no picture was made: {why[:500]}", retryable=False)
         raise MalformedReply("the provider's answer has no picture")
-
-    def sound(self, order: Order, content_type: str) -> SoundReader | None:
-        """Pictures make no sound."""
-        del order, content_type
-        return None
-
-    def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
-        """Say what went wrong from a refusal."""
-        return plain_fault(status, retry_after, body)
 
 
 CALLED = GoogleImagen()

@@ -7,11 +7,12 @@ Shapes: https://docs.inworld.ai/api-reference/ttsAPI/texttospeech/synthesize-spe
 from collections.abc import Mapping
 
 from modelport.dialects.media.asked import asked
-from modelport.dialects.media.reading_json import members, needed, plain_fault, post, text, unpacked
+from modelport.dialects.media.reading_json import members, needed, post, text, unpacked
 from modelport.dialects.media.sounds import KINDS, characters, made_of
 from modelport.dialects.media.transcripts import inner
+from modelport.dialects.media.usual import Usual
 from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
-from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
+from modelport.dialects.wire import MalformedReply, UpstreamRequest
 from modelport.operations.made import Made
 
 PATH = "/tts/v1/voice"
@@ -21,7 +22,7 @@ _NAMES: Mapping[str, str] = {"voice": "voiceId"}
 _ENCODINGS: Mapping[str, str] = {"wav": "LINEAR16", "mp3": "MP3"}
 
 
-class Inworld:
+class Inworld(Usual):
     """The wire format of `api.inworld.ai`."""
 
     takes: frozenset[Carriage] = frozenset()
@@ -47,10 +48,6 @@ class Inworld:
         """Read a sound from its lines."""
         del content_type
         return LinedSound(_kind(order)) if _is_streamed(order) else None
-
-    def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
-        """Say what went wrong from a refusal."""
-        return plain_fault(status, retry_after, body)
 
 
 class LinedSound:

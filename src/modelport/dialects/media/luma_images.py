@@ -4,9 +4,10 @@ Shapes: https://docs.agents.lumalabs.ai/api/resources/generations/methods/create
 https://docs.agents.lumalabs.ai/ (read 2026-11-29). Generations take half a minute, so nothing is asked sooner.
 """
 
-from modelport.dialects.media.reading_json import Json, get, members, needed, packed, plain_fault, post, several, text
+from modelport.dialects.media.reading_json import Json, get, members, needed, packed, post, several, text
 from modelport.dialects.media.taking import Picture, Taking
-from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
+from modelport.dialects.media.usual import Usual
+from modelport.dialects.media.wire import Carriage, Order, Ticket, Told
 from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
 from modelport.operations.made import File, Made, Pictures
 from modelport.operations.media import Upload
@@ -22,7 +23,7 @@ _CALLER_S = frozenset(
 """The codes of failures that would be the same anywhere."""
 
 
-class LumaImages:
+class LumaImages(Usual):
     """The wire format of `agents.lumalabs.ai` for pictures."""
 
     takes: frozenset[Carriage] = frozenset({"inline", "link"})
@@ -59,15 +60,6 @@ class LumaImages:
         if not files:
             raise MalformedReply("the provider's generation has no picture")
         return Pictures(files=files)
-
-    def sound(self, order: Order, content_type: str) -> SoundReader | None:
-        """Pictures make no sound."""
-        del order, content_type
-        return None
-
-    def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
-        """Say what went wrong from a refusal."""
-        return plain_fault(status, retry_after, body)
 
 
 def _reference(picture: Picture) -> dict[str, object]:

@@ -6,9 +6,10 @@ in `base_resp`. The last event of a stream repeats the whole sound unless that i
 """
 
 from modelport.dialects.media.asked import asked
-from modelport.dialects.media.reading_json import Json, members, needed, plain_fault, post, text
+from modelport.dialects.media.reading_json import Json, members, needed, post, text
 from modelport.dialects.media.sounds import KINDS, characters, made_of
 from modelport.dialects.media.transcripts import inner
+from modelport.dialects.media.usual import Usual
 from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
 from modelport.dialects.sse import SseReader
 from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
@@ -22,7 +23,7 @@ FINAL = frozenset({1026, 1027, 1042, 2013, 2037, 2039, 2048, 2054})
 _TOLD = ("trace_id", "extra_info")
 
 
-class MiniMaxSpeech:
+class MiniMaxSpeech(Usual):
     """The wire format of `/t2a_v2`."""
 
     takes: frozenset[Carriage] = frozenset()
@@ -51,10 +52,6 @@ class MiniMaxSpeech:
     def sound(self, order: Order, content_type: str) -> SoundReader | None:
         """Read a sound from its events; a refusal comes as plain JSON."""
         return HexSound(_kind(order)) if content_type.startswith("text/event-stream") else None
-
-    def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
-        """Say what went wrong from a refusal."""
-        return plain_fault(status, retry_after, body)
 
 
 class HexSound:

@@ -5,17 +5,18 @@ a data URL.
 """
 
 from modelport.dialects.media.asked import asked
-from modelport.dialects.media.reading_json import inlined, listed, members, plain_fault, post, text
+from modelport.dialects.media.reading_json import inlined, listed, members, post, text
 from modelport.dialects.media.transcripts import inner
-from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
-from modelport.dialects.wire import UpstreamFault, UpstreamRequest
+from modelport.dialects.media.usual import Usual
+from modelport.dialects.media.wire import Carriage, Order, Ticket, Told
+from modelport.dialects.wire import UpstreamRequest
 from modelport.operations.made import Made, Pages
 from modelport.operations.usage import Usage
 
 PATH = "/ocr"
 
 
-class MistralOcr:
+class MistralOcr(Usual):
     """The wire format of `/ocr`."""
 
     takes: frozenset[Carriage] = frozenset({"inline", "link"})
@@ -41,15 +42,6 @@ class MistralOcr:
             size_bytes=size if type(size) is int else None,
             usage=Usage({"page": count}, "provider") if type(count) is int and count > 0 else None,
         )
-
-    def sound(self, order: Order, content_type: str) -> SoundReader | None:
-        """Pages make no sound."""
-        del order, content_type
-        return None
-
-    def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
-        """Say what went wrong from a refusal."""
-        return plain_fault(status, retry_after, body)
 
 
 CALLED = MistralOcr()

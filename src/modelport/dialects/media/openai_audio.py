@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import cast
 
 from modelport.dialects.media.multipart import FormField, form
-from modelport.dialects.media.reading_json import Json, members, plain_fault, post, text
+from modelport.dialects.media.reading_json import Json, members, post, text
 from modelport.dialects.media.sounds import KINDS, RawSound, kind_told, made_of
 from modelport.dialects.media.transcripts import inner
+from modelport.dialects.media.usual import Usual
 from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
-from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
+from modelport.dialects.wire import MalformedReply, UpstreamRequest
 from modelport.operations.made import Made, Segment, Transcript, Word
 from modelport.operations.media import Upload
 from modelport.operations.usage import Usage
@@ -27,7 +28,7 @@ BRIEF = "verbose_json"
 """In the `drop` of an offer: its transcripts come as text alone."""
 
 
-class OpenAiAudio:
+class OpenAiAudio(Usual):
     """The wire format of `/audio`."""
 
     takes: frozenset[Carriage] = frozenset({"inline"})
@@ -47,10 +48,6 @@ class OpenAiAudio:
     def sound(self, order: Order, content_type: str) -> SoundReader | None:
         """Read speech as it comes."""
         return RawSound(kind_of(order, content_type)) if order.operation == "speech" else None
-
-    def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
-        """Say what went wrong from a refusal."""
-        return plain_fault(status, retry_after, body)
 
 
 def kind_of(order: Order, told: str) -> str:

@@ -12,13 +12,13 @@ from modelport.dialects.media.reading_json import (
     Json,
     listed,
     members,
-    plain_fault,
     post,
     text,
     unpacked,
 )
-from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
-from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
+from modelport.dialects.media.usual import Usual
+from modelport.dialects.media.wire import Carriage, Order, Ticket, Told
+from modelport.dialects.wire import MalformedReply, UpstreamRequest
 from modelport.operations.made import File, Made, Pictures
 from modelport.operations.media import Upload
 
@@ -29,7 +29,7 @@ _TOLD = ("background", "output_format", "quality", "size", "usage")
 _KINDS: Mapping[str, str] = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 
 
-class OpenAiImages:
+class OpenAiImages(Usual):
     """The wire format of `/images`."""
 
     takes: frozenset[Carriage] = frozenset({"inline"})
@@ -63,15 +63,6 @@ class OpenAiImages:
         if not pictures:
             raise MalformedReply("the provider made no picture")
         return Pictures(files=pictures, facts={name: answer[name] for name in _TOLD if answer.get(name) is not None})
-
-    def sound(self, order: Order, content_type: str) -> SoundReader | None:
-        """Pictures make no sound."""
-        del order, content_type
-        return None
-
-    def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
-        """Say what went wrong from a refusal."""
-        return plain_fault(status, retry_after, body)
 
 
 def _picture(one: Json, kind: str) -> File:

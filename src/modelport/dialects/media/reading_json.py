@@ -7,8 +7,8 @@ from typing import cast
 
 import msgspec
 
-from modelport.dialects.chat_body import error_inside, fault
-from modelport.dialects.wire import JSON_HEADERS, MalformedReply, UpstreamFault, UpstreamRequest
+from modelport.dialects.chat_body import error_inside
+from modelport.dialects.wire import JSON_HEADERS, MalformedReply, UpstreamRequest
 from modelport.operations.media import Upload
 
 Json = Mapping[str, object]
@@ -100,8 +100,3 @@ def post(path: str, fields: Mapping[str, object], dropped: Sequence[str] = ()) -
 def get(path: str) -> UpstreamRequest:
     """Write a request for what stands at a path."""
     return UpstreamRequest(path, ((b"accept", b"application/json"),), b"", False, (), "GET")
-
-
-def plain_fault(status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
-    """Say what went wrong from a refusal in the form that most have."""
-    return fault(status, retry_after, body)

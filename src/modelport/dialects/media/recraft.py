@@ -8,10 +8,11 @@ Links come back, since a vector's own kind is told where it is fetched.
 from collections.abc import Mapping
 from typing import cast
 
-from modelport.dialects.media.reading_json import Json, listed, members, needed, plain_fault, post
+from modelport.dialects.media.reading_json import Json, listed, members, needed, post
 from modelport.dialects.media.taking import Taking, pixels_of
-from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
-from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
+from modelport.dialects.media.usual import Usual
+from modelport.dialects.media.wire import Carriage, Order, Ticket, Told
+from modelport.dialects.wire import MalformedReply, UpstreamRequest
 from modelport.operations.made import File, Made, Pictures
 
 PATH = "/images/generations"
@@ -47,7 +48,7 @@ PRESETS: Mapping[str, tuple[int, int]] = {
 }
 
 
-class Recraft:
+class Recraft(Usual):
     """The wire format of `external.api.recraft.ai`."""
 
     takes: frozenset[Carriage] = frozenset()
@@ -80,15 +81,6 @@ class Recraft:
         if not files:
             raise MalformedReply("the provider made no picture")
         return Pictures(files=files)
-
-    def sound(self, order: Order, content_type: str) -> SoundReader | None:
-        """Pictures make no sound."""
-        del order, content_type
-        return None
-
-    def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
-        """Say what went wrong from a refusal."""
-        return plain_fault(status, retry_after, body)
 
 
 def _colours(given: object) -> list[dict[str, list[object]]]:

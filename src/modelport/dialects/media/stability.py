@@ -7,9 +7,10 @@ Shapes: https://platform.stability.ai/docs/api-reference#tag/Generate/paths/~1v2
 from collections.abc import Mapping
 
 from modelport.dialects.media.multipart import FormField, form
-from modelport.dialects.media.reading_json import members, needed, plain_fault, text, unpacked
+from modelport.dialects.media.reading_json import members, needed, text, unpacked
 from modelport.dialects.media.taking import Taking, pixels_of
-from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
+from modelport.dialects.media.usual import Usual
+from modelport.dialects.media.wire import Carriage, Order, Ticket, Told
 from modelport.dialects.wire import UpstreamFault, UpstreamRequest
 from modelport.operations.made import File, Made, Pictures
 
@@ -24,7 +25,7 @@ KINDS: Mapping[str, str] = {"png": "image/png", "jpeg": "image/jpeg"}
 USUAL = "png"
 
 
-class Stability:
+class Stability(Usual):
     """The wire format of `api.stability.ai` for Stable Diffusion 3."""
 
     takes: frozenset[Carriage] = frozenset()
@@ -67,14 +68,9 @@ class Stability:
         seed = answer.get("seed")
         return Pictures(files=(file,), facts={} if seed is None else {"seed": seed})
 
-    def sound(self, order: Order, content_type: str) -> SoundReader | None:
-        """Pictures make no sound."""
-        del order, content_type
-        return None
-
     def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
         """Say what went wrong; 403 is a prompt that is not let through."""
-        found = plain_fault(status, retry_after, body)
+        found = super().fault(status, retry_after, body)
         if status == 403 and b"moderation" in body:
             return UpstreamFault(400, found.message, retryable=False)
         return found

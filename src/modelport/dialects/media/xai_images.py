@@ -4,9 +4,10 @@ Shapes: https://docs.x.ai/developers/rest-api-reference/inference/images (read 2
 base64, so that nothing needs to be fetched.
 """
 
-from modelport.dialects.media.reading_json import Json, listed, members, plain_fault, post, text, unpacked
+from modelport.dialects.media.reading_json import Json, listed, members, post, text, unpacked
 from modelport.dialects.media.taking import OURS
-from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
+from modelport.dialects.media.usual import Usual
+from modelport.dialects.media.wire import Carriage, Order, Ticket, Told
 from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
 from modelport.operations.made import File, Made, Pictures
 
@@ -15,7 +16,7 @@ KIND = "image/jpeg"
 """What a picture is that does not say."""
 
 
-class XaiImages:
+class XaiImages(Usual):
     """The wire format of xAI's `/images/generations`."""
 
     takes: frozenset[Carriage] = frozenset()
@@ -41,15 +42,6 @@ class XaiImages:
         if not files:
             raise MalformedReply("the provider made no picture")
         return Pictures(files=files)
-
-    def sound(self, order: Order, content_type: str) -> SoundReader | None:
-        """Pictures make no sound."""
-        del order, content_type
-        return None
-
-    def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
-        """Say what went wrong from a refusal."""
-        return plain_fault(status, retry_after, body)
 
 
 def _file(one: Json) -> File:

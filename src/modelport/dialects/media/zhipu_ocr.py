@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from modelport.dialects.media.asked import asked
-from modelport.dialects.media.reading_json import Json, inlined, members, needed, plain_fault, post, text
+from modelport.dialects.media.reading_json import Json, inlined, members, needed, post, text
 from modelport.dialects.media.transcripts import inner, rows
-from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
-from modelport.dialects.wire import NotExpressible, UpstreamFault, UpstreamRequest
+from modelport.dialects.media.usual import Usual
+from modelport.dialects.media.wire import Carriage, Order, Ticket, Told
+from modelport.dialects.wire import NotExpressible, UpstreamRequest
 from modelport.operations.made import Made, Pages
 from modelport.operations.usage import Usage
 
@@ -24,7 +25,7 @@ _CORNERS = ("top_left_x", "top_left_y", "bottom_right_x", "bottom_right_y")
 PICTURE = "image"
 
 
-class ZhipuOcr:
+class ZhipuOcr(Usual):
     """The wire format of `/layout_parsing`."""
 
     takes: frozenset[Carriage] = frozenset({"inline", "link"})
@@ -52,15 +53,6 @@ class ZhipuOcr:
             model=text(answer, "model") or order.target.offer.upstream,
             usage=_used(inner(answer, "usage")),
         )
-
-    def sound(self, order: Order, content_type: str) -> SoundReader | None:
-        """Pages make no sound."""
-        del order, content_type
-        return None
-
-    def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:
-        """Say what went wrong from a refusal."""
-        return plain_fault(status, retry_after, body)
 
 
 def _run(order: Order, pages: object) -> tuple[int, int] | None:
