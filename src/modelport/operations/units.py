@@ -21,7 +21,9 @@ PRESETS: Mapping[str, tuple[int, int]] = {
     "landscape_4_3": (1024, 768),
     "landscape_16_9": (1024, 576),
 }
+"""The words of `image_size`, in pixels."""
 COUNTS = ("num_images", "n")
+"""The names of how many pictures are wanted; the first wins where both are sent."""
 TEXTS = ("text", "script", "input", "prompt")
 
 

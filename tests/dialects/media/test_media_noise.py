@@ -10,8 +10,9 @@ from modelport.core.errors import InvalidBody
 from modelport.dialects.media.addresses import IMAGE_EDITS, Met
 from modelport.dialects.media.call import Sent, checked, opened, taken_by
 from modelport.dialects.media.sizes import SPELLINGS
-from modelport.dialects.media.spellings import COUNTS, PICTURES, SAME
+from modelport.dialects.media.spellings import PICTURES, SAME
 from modelport.operations.media import Upload
+from modelport.operations.units import COUNTS
 from tests.catalogue.drawn import media_models
 from tests.serving.test_media import met_of
 

@@ -14,13 +14,13 @@ from modelport.dialects.media.reading_json import (
     post,
     text,
 )
-from modelport.dialects.media.sizes import PRESETS
-from modelport.dialects.media.taking import Taking, doubled, heard, pixels_of, told, varied, wanted_of
+from modelport.dialects.media.taking import Taking, doubled, heard, pixels_of, told, varied
 from modelport.dialects.media.usual import Usual
 from modelport.dialects.media.wire import Carriage, Order, Ticket, Told
 from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
 from modelport.operations.made import File, Made, Pictures
 from modelport.operations.media import Upload
+from modelport.operations.units import PRESETS, count_of
 
 PATH = "/images/generations"
 MORE = "more"
@@ -55,7 +55,7 @@ class ArkImages(Usual):
         links = [*heard(ticket, "links"), *(_link(one) for one in listed(answer, "data", "pictures"))]
         if not links:
             raise MalformedReply("the provider made no picture")
-        if len(links) < wanted_of(order):
+        if len(links) < count_of(order.call):
             return Ticket(MORE, _kept(links))
         return Pictures(files=tuple(File(link=link) for link in links))
 

@@ -9,7 +9,7 @@ length of the whole is seconds.
 from collections.abc import Mapping
 
 from modelport.dialects.media.asked import asked
-from modelport.dialects.media.reading_json import Json, get, members, needed, post, text
+from modelport.dialects.media.reading_json import Json, get, id_in, members, needed, post, text
 from modelport.dialects.media.transcripts import (
     MILLISECOND,
     only_transcribed,
@@ -62,7 +62,7 @@ class AssemblyAi(Usual):
         if ticket.stage != POLL:
             if not ticket.stage and "upload_url" in answer:
                 return Ticket(SUBMIT, {"url": needed(answer, "upload_url")})
-            return Ticket(POLL, {"id": _plain(needed(answer, "id"))}, SOON_S, is_taken=True)
+            return Ticket(POLL, {"id": id_in(answer, "id")}, SOON_S, is_taken=True)
         status = text(answer, "status")
         if status in _WAITING:
             return Ticket(POLL, ticket.facts, LATER_S, is_taken=True)
@@ -84,13 +84,6 @@ def _members(body: bytes) -> Json:
 def _spelling(given: object) -> list[object]:
     """Write replacements: what is replaced is a list there."""
     return [{**one, "from": [one.get("from")]} for one in rows(given)]
-
-
-def _plain(name: str) -> str:
-    """Return an id that goes into a path; raises `MalformedReply` for what is none."""
-    if not all(letter.isalnum() or letter in "-_" for letter in name):
-        raise MalformedReply("the provider's 'id' is no id")
-    return name
 
 
 def _transcript(answer: Json) -> Transcript:

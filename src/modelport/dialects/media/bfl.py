@@ -7,13 +7,14 @@ URL, not at the address that the answer names. Ids are asked after in turn, so t
 
 from collections.abc import Mapping, Sequence
 
-from modelport.dialects.media.reading_json import Json, get, inside, members, needed, packed, post, text
-from modelport.dialects.media.taking import Taking, heard, pixels_of, told, varied, wanted_of
+from modelport.dialects.media.reading_json import Json, get, id_in, inside, members, needed, packed, post, text
+from modelport.dialects.media.taking import Taking, heard, pixels_of, told, varied
 from modelport.dialects.media.usual import Usual
 from modelport.dialects.media.wire import Carriage, Order, Ticket, Told
-from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
+from modelport.dialects.wire import UpstreamFault, UpstreamRequest
 from modelport.operations.made import File, Made, Pictures
 from modelport.operations.media import Upload
+from modelport.operations.units import count_of
 
 MORE, POLL = "more", "poll"
 FIRST_S, POLL_S = 1.0, 1.0
@@ -52,21 +53,14 @@ class Bfl(Usual):
         answer = members(told.body, "an answer about a task")
         if ticket.stage == POLL:
             return _polled(ticket, answer)
-        ids = [*heard(ticket, "ids"), _plain(needed(answer, "id"))]
-        if len(ids) < wanted_of(order):
+        ids = [*heard(ticket, "ids"), id_in(answer, "id", also="-_.")]
+        if len(ids) < count_of(order.call):
             return Ticket(MORE, _facts(ids, ()))
         return Ticket(POLL, _facts(ids, ()), FIRST_S, is_taken=True)
 
 
 def _facts(ids: Sequence[str], links: Sequence[str]) -> Mapping[str, str]:
     return told(ids=ids, links=links)
-
-
-def _plain(name: str) -> str:
-    """Return an id that goes into an address; raises `MalformedReply` for what is none."""
-    if not all(letter.isascii() and (letter.isalnum() or letter in "-_.") for letter in name):
-        raise MalformedReply("the provider's 'id' is no id")
-    return name
 
 
 def _sized(taking: Taking, fields: dict[str, object]) -> None:

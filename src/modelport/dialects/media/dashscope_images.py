@@ -12,22 +12,14 @@ from typing import Literal
 
 import msgspec
 
-from modelport.dialects.media.reading_json import (
-    Json,
-    data_url,
-    inside,
-    members,
-    needed,
-    several,
-    text,
-)
-from modelport.dialects.media.sizes import PRESETS
-from modelport.dialects.media.taking import Taking, doubled, heard, pixels_of, told, varied, wanted_of
+from modelport.dialects.media.reading_json import Json, data_url, id_in, inside, members, needed, several, text
+from modelport.dialects.media.taking import Taking, doubled, heard, pixels_of, told, varied
 from modelport.dialects.media.usual import Usual
 from modelport.dialects.media.wire import Carriage, Order, Ticket, Told
 from modelport.dialects.wire import JSON_HEADERS, MalformedReply, UpstreamFault, UpstreamRequest
 from modelport.operations.made import File, Made, Pictures
 from modelport.operations.media import Upload
+from modelport.operations.units import PRESETS, count_of
 
 BESIDE = "/compatible-mode/v1"
 NOW = "/api/v1/services/aigc/multimodal-generation/generation"
@@ -125,11 +117,11 @@ class DashscopeImages(Usual):
             return _polled(ticket, output)
         form = _form_of(order.target.offer.upstream)
         if form.is_task:
-            return Ticket(POLL, {"id": _plain(needed(output, "task_id"))}, FIRST_S, is_taken=True)
+            return Ticket(POLL, {"id": id_in(output, "task_id")}, FIRST_S, is_taken=True)
         links = [*heard(ticket, "links"), *_links(output)]
         if not links:
             raise MalformedReply("the provider made no picture")
-        if len(links) < wanted_of(order) and "n" not in form.says:
+        if len(links) < count_of(order.call) and "n" not in form.says:
             return Ticket(MORE, _kept(links))
         return Pictures(files=tuple(File(link=link) for link in links))
 
@@ -173,13 +165,6 @@ def _sides(size: object, form: _Form) -> tuple[int, int] | None:
     if sides is None:
         return None
     return doubled(sides, form.least_pixels) if isinstance(size, str) and size in PRESETS else sides
-
-
-def _plain(name: str) -> str:
-    """Return an id that goes into a path; raises `MalformedReply` for what is none."""
-    if not all(letter.isascii() and (letter.isalnum() or letter in "-_") for letter in name):
-        raise MalformedReply("the provider's 'task_id' is no id")
-    return name
 
 
 def _kept(links: Sequence[str]) -> Mapping[str, str]:

@@ -8,7 +8,7 @@ picture comes as a data URL in the place of its link; it is not asked for.
 from collections.abc import Mapping
 from typing import cast
 
-from modelport.dialects.media.reading_json import Json, get, inlined, members, needed, post, text
+from modelport.dialects.media.reading_json import Json, get, id_in, inlined, members, needed, post, text
 from modelport.dialects.media.taking import OURS
 from modelport.dialects.media.usual import Usual
 from modelport.dialects.media.wire import Carriage, Order, Ticket, Told
@@ -44,7 +44,7 @@ class FalQueue(Usual):
         """Read a receipt, a status, or the result."""
         answer = members(told.body, "an answer of its queue")
         if not ticket.stage:
-            return Ticket(STATUS, {"id": _plain(needed(answer, "request_id"))}, SOON_S, is_taken=True)
+            return Ticket(STATUS, {"id": id_in(answer, "request_id")}, SOON_S, is_taken=True)
         if ticket.stage == RESULT:
             return _result(order, answer)
         status = text(answer, "status")
@@ -53,13 +53,6 @@ class FalQueue(Usual):
         if status not in _QUEUED:
             raise UpstreamFault(200, f"the request ended as {status or 'nothing'}", retryable=True)
         return Ticket(STATUS, ticket.facts, SOON_S if status == "IN_PROGRESS" else LATER_S, is_taken=True)
-
-
-def _plain(name: str) -> str:
-    """Return an id that goes into a path; raises `MalformedReply` for what is none."""
-    if not all(letter.isalnum() or letter in "-_" for letter in name):
-        raise MalformedReply("the provider's 'request_id' is no id")
-    return name
 
 
 def _result(order: Order, answer: Json) -> Made:

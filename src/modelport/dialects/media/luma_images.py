@@ -4,7 +4,7 @@ Shapes: https://docs.agents.lumalabs.ai/api/resources/generations/methods/create
 https://docs.agents.lumalabs.ai/ (read 2026-11-29). Generations take half a minute, so nothing is asked sooner.
 """
 
-from modelport.dialects.media.reading_json import Json, get, members, needed, packed, post, several, text
+from modelport.dialects.media.reading_json import Json, get, id_in, members, needed, packed, post, several, text
 from modelport.dialects.media.taking import Picture, Taking
 from modelport.dialects.media.usual import Usual
 from modelport.dialects.media.wire import Carriage, Order, Ticket, Told
@@ -53,7 +53,7 @@ class LumaImages(Usual):
         state = needed(answer, "state")
         if state in _WAITING:
             wait_s = POLL_S if ticket.stage == POLL else FIRST_S
-            return Ticket(POLL, {"id": _plain(needed(answer, "id"))}, wait_s, is_taken=True)
+            return Ticket(POLL, {"id": id_in(answer, "id")}, wait_s, is_taken=True)
         files = tuple(File(link=needed(one, "url")) for one in several(answer, "output"))
         if state != "completed":
             raise _failure(answer, state)
@@ -66,13 +66,6 @@ def _reference(picture: Picture) -> dict[str, object]:
     if isinstance(picture, Upload):
         return {"data": packed(picture), "media_type": picture.content_type or "image/png"}
     return {"url": picture}
-
-
-def _plain(name: str) -> str:
-    """Return an id that goes into a path; raises `MalformedReply` for what is none."""
-    if not all(letter.isascii() and (letter.isalnum() or letter in "-_") for letter in name):
-        raise MalformedReply("the provider's 'id' is no id")
-    return name
 
 
 def _failure(answer: Json, state: str) -> UpstreamFault:

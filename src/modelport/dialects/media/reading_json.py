@@ -63,6 +63,14 @@ def needed(answer: Json, name: str) -> str:
     return found
 
 
+def id_in(answer: Json, name: str, also: str = "-_") -> str:
+    """Return an id that goes into an address: letters, digits and `also`; raises `MalformedReply` for what is none."""
+    found = needed(answer, name)
+    if not all(letter.isascii() and (letter.isalnum() or letter in also) for letter in found):
+        raise MalformedReply(f"the provider's '{name}' is no id")
+    return found
+
+
 def unpacked(encoded: str, what: str) -> bytes:
     """Read base64; raises `MalformedReply`."""
     try:

@@ -10,17 +10,10 @@ from modelport.catalogue.parameters import Parameter
 from modelport.catalogue.validation import Fault, shown
 from modelport.catalogue.wording import words
 from modelport.dialects.media.reading import Reading, texts_of
+from modelport.operations.units import PRESETS
 
 SPELLINGS = ("image_size", "size", "aspect_ratio", "ratio", "frame_size")
 """The names under which a size or a shape is sent, the most exact first."""
-PRESETS: Mapping[str, tuple[int, int]] = {
-    "square_hd": (1024, 1024),
-    "square": (512, 512),
-    "portrait_4_3": (768, 1024),
-    "portrait_16_9": (576, 1024),
-    "landscape_4_3": (1024, 768),
-    "landscape_16_9": (1024, 576),
-}
 LEAST_SIDE = 64
 """Of `W:H`, two numbers of which one is below it are a ratio; others, and every `WxH`, are pixels."""
 MOST_SIDE = 99_999

@@ -11,6 +11,7 @@ from modelport.dialects.media.delivery import pictures_delivered, speech_deliver
 from modelport.dialects.media.reading import Reading, members_of, texts_of
 from modelport.dialects.media.sizes import sized
 from modelport.operations.media import Upload
+from modelport.operations.units import COUNTS
 
 SAME: Mapping[Operation, Sequence[Sequence[str]]] = {
     "video": (("tail_image_url", "last_image_url"), ("camera_fixed", "camerafixed"), ("aspect_ratio", "ratio")),
@@ -20,8 +21,6 @@ SAME: Mapping[Operation, Sequence[Sequence[str]]] = {
 """Names of one thing: each model takes one of them, a caller may use any."""
 SAME_INSIDE = ("sample_rate", "audio_sample_rate")
 """Two names of one member of `audio_setting`."""
-COUNTS = ("num_images", "n")
-"""The names of how many pictures are wanted; the first wins where both are sent."""
 PICTURES = ("image", "image_urls", "image_url")
 MAX_PICTURES_UNSAID = 1
 """So many pictures a model makes that does not say."""

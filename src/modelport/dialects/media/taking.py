@@ -8,10 +8,10 @@ from modelport.dialects.media.sizes import frame_of
 from modelport.dialects.media.wire import Order, Ticket
 from modelport.dialects.wire import NotExpressible
 from modelport.operations.media import Upload
+from modelport.operations.units import COUNTS, count_of
 
 OURS = frozenset({"response_format", "convert_base64_to_url", "sync_mode"})
 """Fields that say how the gateway gives a picture: of its provider it is asked as suits the format."""
-COUNTS = ("num_images", "n")
 PICTURES = ("image", "image_url", "image_urls")
 SIZES = ("image_size", "size")
 
@@ -75,7 +75,7 @@ class Taking:
 
     def count(self) -> int:
         """Take how many pictures are wanted."""
-        wanted = wanted_of(self._order)
+        wanted = count_of(self._order.call)
         for name in COUNTS:
             self.take(name)
         return wanted
@@ -108,12 +108,6 @@ class Taking:
         known = decoded(self._order.target.model.parameters)
         usual = {name: parameter.default for name, parameter in known.items()}
         return tuple(name for name, value in self._left.items() if name in self._untrue or value != usual.get(name))
-
-
-def wanted_of(order: Order) -> int:
-    """Return how many pictures a call asks for."""
-    given = [value for name in COUNTS if isinstance(value := order.call.fields.get(name), int | float)]
-    return max(1, int(given[0])) if given else 1
 
 
 def pixels_of(size: object) -> tuple[int, int] | None:
