@@ -159,15 +159,10 @@ class Making:
     ) -> Made | Ticket | None:
         async with AsyncExitStack() as stack:
             answer = await stack.enter_async_context(self._upstream.send(order.target.offer, request))
-            if 300 <= answer.status < 400:
-                raise MalformedReply(f"the answer is a redirect ({answer.status}), which is never followed")
-            if answer.status not in SUCCESS:
-                body = await answer.body(MAX_FAULT_BYTES)
-                raise dialect.fault(answer.status, answer.header(b"retry-after"), body)
-            kind = (answer.header(b"content-type") or b"").decode("latin-1")
-            sound = dialect.sound(order, kind) if streamed is not None else None
+            await check_answered(dialect, answer)
+            sound = dialect.sound(order, kind_of(answer)) if streamed is not None else None
             if streamed is None or sound is None:
-                return dialect.read(order, ticket, Told(await answer.body(MAX_MADE_BYTES), kind, answer.header))
+                return await read(dialect, order, ticket, answer)
             streamed.first = await _begin(answer, sound)
             streamed.answer, streamed.sound = answer, sound
             self._stack = stack.pop_all()
@@ -175,6 +170,25 @@ class Making:
 
     def _since_ms(self, begun_s: float) -> int:
         return int((self._clock.monotonic_s() - begun_s) * 1000)
+
+
+async def check_answered(dialect: MediaDialect, answer: UpstreamAnswer) -> None:
+    """Raise what a status other than success means: `UpstreamFault`, or `MalformedReply` for a redirect."""
+    if 300 <= answer.status < 400:
+        raise MalformedReply(f"the answer is a redirect ({answer.status}), which is never followed")
+    if answer.status not in SUCCESS:
+        body = await answer.body(MAX_FAULT_BYTES)
+        raise dialect.fault(answer.status, answer.header(b"retry-after"), body)
+
+
+async def read(dialect: MediaDialect, order: Order, ticket: Ticket, answer: UpstreamAnswer) -> Made | Ticket:
+    """Read an answer to its end. Raises as `MediaDialect.read`, and `UpstreamProblem`."""
+    return dialect.read(order, ticket, Told(await answer.body(MAX_MADE_BYTES), kind_of(answer), answer.header))
+
+
+def kind_of(answer: UpstreamAnswer) -> str:
+    """Return what an answer says that it is."""
+    return (answer.header(b"content-type") or b"").decode("latin-1")
 
 
 async def _begin(answer: UpstreamAnswer, sound: SoundReader) -> bytes:

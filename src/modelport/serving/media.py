@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
-from modelport.catalogue.facts import Model
 from modelport.core.clock import Clock
 from modelport.core.credits import Credits, usd_text
 from modelport.core.errors import Problem
@@ -13,7 +12,7 @@ from modelport.core.pace import FREE_PACE
 from modelport.dialects.media import answers
 from modelport.dialects.media.addresses import Met
 from modelport.dialects.media.answers import Given
-from modelport.dialects.media.call import Sent, checked, opened, taken_by
+from modelport.dialects.media.call import checked, opened, taken_by
 from modelport.dialects.media.captions import CAPTION_TYPES, captioned
 from modelport.dialects.table import Format
 from modelport.keys.key import Key
@@ -83,10 +82,9 @@ class ServeMedia:
 
     async def __call__(self, request: MediaRequest, key: Key, client: Client) -> None:
         """Answer one call on `client`. Raises `CallFailed` when it fails before its answer began."""
-        notes = self._notes(request, key)
+        notes = noted(self.new_id(), request, key, self.clock)
         try:
-            sent = opened(request.body, request.content_type, request.met)
-            call, plan = self._plan(sent, request, notes, client)
+            call, plan = planned(self.routes.current(), request, notes, client)
             asked = Asked(call, request.met, plan, self.files(request.root, key.account_id))
             if key.pace is FREE_PACE and key.account_pace is FREE_PACE:
                 await self._pay(asked, notes, client)
@@ -96,22 +94,6 @@ class ServeMedia:
             if notes.model is not None:
                 await self.ledger.record(notes.failed(self.code_of(problem), self.status_of(problem)))
             raise CallFailed(problem, notes.inference_id) from problem
-
-    def _notes(self, request: MediaRequest, key: Key) -> Notes:
-        met = Format("media", request.met.operations[0], request.met.endpoint)
-        asked = CallRequest(b"", met, request.request_id, request.client_request_id)
-        return Notes(self.new_id(), asked, key, self.clock, self.clock.now_ms(), self.clock.monotonic_s())
-
-    def _plan(self, sent: Sent, request: MediaRequest, notes: Notes, client: Client) -> tuple[MediaCall, Plan]:
-        router = self.routes.current()
-        notes.model = model = router.catalogue.find(sent.model)
-        mark_retiring(model, client)
-        check_asked(request.met, model)
-        check_model(notes.key, model)
-        check_pin(notes.key, sent.provider, model, router.catalogue)
-        call = checked(sent, model, request.met, request.accepted)
-        notes.dropped = named(call.dropped)
-        return call, priced(_planned(router, model, sent.provider, notes), call)
 
     async def _pace(self, asked: Asked, notes: Notes, client: Client) -> None:
         """Go on as far as the rate limits of the key and its account let it. Raises `RateLimited`."""
@@ -219,14 +201,30 @@ OLDER = frozenset({"/v1/images/generations/with-url", "/v1/stt"})
 """Paths whose answers are 201, as older clients have it."""
 
 
-def check_asked(met: Met, model: Model) -> None:
-    """Raise `WrongOperation` where a model is not asked at this address, naming the one where it is."""
+def noted(inference_id: str, request: MediaRequest, key: Key, clock: Clock) -> Notes:
+    """Begin the notes of a call."""
+    met = Format("media", request.met.operations[0], request.met.endpoint)
+    asked = CallRequest(b"", met, request.request_id, request.client_request_id)
+    return Notes(inference_id, asked, key, clock, clock.now_ms(), clock.monotonic_s())
+
+
+def planned(router: Router, request: MediaRequest, notes: Notes, client: Client) -> tuple[MediaCall, Plan]:
+    """Read a request with its model at hand, and plan it within what its key may ask for.
+
+    Raises `InvalidBody`, `WrongOperation`, `ModelNotAllowed`, `ProviderNotAllowed`, and as `Router.plan`.
+    """
+    met, key = request.met, notes.key
+    sent = opened(request.body, request.content_type, met)
+    notes.model = model = router.catalogue.find(sent.model)
+    mark_retiring(model, client)
     if not met.answers(model):
         raise WrongOperation(model, met.operations[0])
-
-
-def _planned(router: Router, model: Model, provider: str | None, notes: Notes) -> Plan:
-    return permitted(notes.key, router.plan(model, provider, notes.created_at_ms))
+    check_model(key, model)
+    check_pin(key, sent.provider, model, router.catalogue)
+    call = checked(sent, model, met, request.accepted)
+    notes.dropped = named(call.dropped)
+    plan = permitted(key, router.plan(model, sent.provider, notes.created_at_ms))
+    return call, priced(plan, call)
 
 
 def priced(plan: Plan, call: MediaCall) -> Plan:

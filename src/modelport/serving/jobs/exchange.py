@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from modelport.dialects.media.table import media_dialect
-from modelport.dialects.media.wire import MediaDialect, Order, Ticket, Told
+from modelport.dialects.media.wire import MediaDialect, Order, Ticket
 from modelport.dialects.wire import MalformedReply
 from modelport.operations.made import Made
-from modelport.serving.attempts import MAX_FAULT_BYTES
-from modelport.serving.making import MAX_MADE_BYTES, SUCCESS
+from modelport.serving.making import check_answered, read
 from modelport.serving.ports import MalformedAnswer, Upstream
 
 REQUESTS_PER_PROVIDER = 32
@@ -76,12 +75,7 @@ async def exchange(upstream: Upstream, order: Order, ticket: Ticket) -> Made | T
     request = dialect.ask(order, ticket)
     try:
         async with upstream.send(offer, request) as answer:
-            if 300 <= answer.status < 400:
-                raise MalformedReply(f"the answer is a redirect ({answer.status}), which is never followed")
-            if answer.status not in SUCCESS:
-                body = await answer.body(MAX_FAULT_BYTES)
-                raise dialect.fault(answer.status, answer.header(b"retry-after"), body)
-            kind = (answer.header(b"content-type") or b"").decode("latin-1")
-            return dialect.read(order, ticket, Told(await answer.body(MAX_MADE_BYTES), kind, answer.header))
+            await check_answered(dialect, answer)
+            return await read(dialect, order, ticket, answer)
     except MalformedReply as problem:
         raise MalformedAnswer(f"{offer.provider.name}: {problem.message}") from None

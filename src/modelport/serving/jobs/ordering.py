@@ -9,8 +9,6 @@ from modelport.catalogue.facts import Operation
 from modelport.core.clock import Clock
 from modelport.core.errors import Problem
 from modelport.core.pace import FREE_PACE
-from modelport.dialects.media.call import checked, opened
-from modelport.dialects.table import Format
 from modelport.jobs.job import Asked, Job, Planned
 from modelport.jobs.problems import UnknownJob
 from modelport.jobs.store import JobStore, Run
@@ -21,15 +19,13 @@ from modelport.operations.media import MediaCall
 from modelport.routing.router import Plan
 from modelport.serving.calls import Routes, budget
 from modelport.serving.carrying import Files
-from modelport.serving.exchange import CallerLeft, CallFailed, CallRequest
+from modelport.serving.exchange import CallerLeft, CallFailed
 from modelport.serving.jobs.driving import cancelled
 from modelport.serving.jobs.packing import packed
-from modelport.serving.media import MediaRequest, check_asked, held_for, priced
+from modelport.serving.media import MediaRequest, held_for, noted, planned
 from modelport.serving.pacing import Pacing
-from modelport.serving.permitted import check_model, check_pin, permitted
 from modelport.serving.ports import Client
-from modelport.serving.retiring import mark_retiring
-from modelport.serving.written import Notes, named
+from modelport.serving.written import Notes
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -59,9 +55,9 @@ class OrderJobs:
 
     async def order(self, request: MediaRequest, key: Key, client: Client) -> Job:
         """Take one call in. Raises `CallFailed`."""
-        notes = self._notes(request, key)
+        notes = noted(self.new_id(), request, key, self.clock)
         try:
-            call, plan = self._plan(request, notes, client)
+            call, plan = planned(self.routes.current(), request, notes, client)
             if key.pace is FREE_PACE and key.account_pace is FREE_PACE:
                 job = await self._keep(call, plan, request, notes, client)
             else:
@@ -76,24 +72,6 @@ class OrderJobs:
             raise CallFailed(problem, notes.inference_id) from problem
         self.wake()
         return job
-
-    def _notes(self, request: MediaRequest, key: Key) -> Notes:
-        met = Format("media", request.met.operations[0], request.met.endpoint)
-        asked = CallRequest(b"", met, request.request_id, request.client_request_id)
-        return Notes(self.new_id(), asked, key, self.clock, self.clock.now_ms(), self.clock.monotonic_s())
-
-    def _plan(self, request: MediaRequest, notes: Notes, client: Client) -> tuple[MediaCall, Plan]:
-        met, router = request.met, self.routes.current()
-        sent = opened(request.body, request.content_type, met)
-        notes.model = model = router.catalogue.find(sent.model)
-        mark_retiring(model, client)
-        check_asked(met, model)
-        check_model(notes.key, model)
-        check_pin(notes.key, sent.provider, model, router.catalogue)
-        call = checked(sent, model, met, request.accepted)
-        notes.dropped = named(call.dropped)
-        plan = permitted(notes.key, router.plan(model, sent.provider, notes.created_at_ms))
-        return call, priced(plan, call)
 
     async def _keep(self, call: MediaCall, plan: Plan, request: MediaRequest, notes: Notes, client: Client) -> Job:
         """Hold the money, keep the files and the job."""
