@@ -70,3 +70,14 @@ def video_of(tail: str) -> Met | None:
     if maker is None or not slash or end != "generation":
         return None
     return Met(("video",), f"/v2/generate/video/{provider}/generation", maker=maker)
+
+
+_WHERE: Mapping[str, Met] = {
+    met.endpoint: met for met in (IMAGES, IMAGE_EDITS, VIDEO, MUSIC, MINIMAX_MUSIC, SPEECH, TRANSCRIPTION, OCR)
+}
+_VIDEO_OF = "/v2/generate/video/"
+
+
+def met_at(endpoint: str) -> Met:
+    """Return the address that a job was asked for at, by its canonical path."""
+    return video_of(endpoint.removeprefix(_VIDEO_OF)) or _WHERE[endpoint]

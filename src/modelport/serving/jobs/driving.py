@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -11,13 +11,12 @@ import msgspec
 from modelport.catalogue.facts import Offer
 from modelport.core.clock import Clock
 from modelport.core.errors import InvalidBody, Problem
-from modelport.dialects.media import addresses
-from modelport.dialects.media.addresses import Met
+from modelport.dialects.media.addresses import met_at
 from modelport.dialects.media.call import taken_by
 from modelport.dialects.media.wire import Order, Ticket
 from modelport.dialects.wire import Target, UpstreamFault
 from modelport.jobs.job import Failure, Job, Mark, Planned, Progress, Sent, Standing
-from modelport.jobs.problems import Cancelled, DeadlineExceeded, InternalError, NoOffer, SubmissionUnknown
+from modelport.jobs.problems import DeadlineExceeded, InternalError, NoOffer, SubmissionUnknown
 from modelport.jobs.store import Ending, JobStore, Run
 from modelport.ledger.problems import StoreUnavailable
 from modelport.ledger.records import Attempt
@@ -31,10 +30,9 @@ from modelport.serving.calls import Routes
 from modelport.serving.carrying import Files, carried
 from modelport.serving.jobs.exchange import Lanes, Submissions, dialect_of, exchange
 from modelport.serving.jobs.packing import files_of, packed_made, unpacked, unpacked_made, with_files
-from modelport.serving.jobs.results import result_json, row_of
+from modelport.serving.jobs.results import cancelled, result_json, row_of
 from modelport.serving.making import is_over
 from modelport.serving.ports import Upstream, UpstreamProblem
-from modelport.serving.written import CLIENT_LEFT
 
 T = TypeVar("T")
 Tell = Callable[[Problem], tuple[int, str, str]]
@@ -51,20 +49,6 @@ _SLOWER = 1.5
 _STORE_PAUSE_S = 1.0
 NOWHERE = ""
 """The address of ours that links are made with: they are paths, to become addresses when a caller is told of them."""
-_METS: Mapping[str, Met] = {
-    met.endpoint: met
-    for met in (
-        addresses.IMAGES,
-        addresses.IMAGE_EDITS,
-        addresses.VIDEO,
-        addresses.MUSIC,
-        addresses.MINIMAX_MUSIC,
-        addresses.SPEECH,
-        addresses.TRANSCRIPTION,
-        addresses.OCR,
-    )
-}
-_MAKERS_VIDEO = "/v2/generate/video/"
 
 
 class _Refused(Exception):
@@ -209,7 +193,7 @@ class Driver:
 
     async def _ready(self, job: Job, call: MediaCall, offer: Offer) -> Order:
         model = self.routes.current().catalogue.find(job.model)
-        met = met_of(job.asked.endpoint)
+        met = met_at(job.asked.endpoint)
         target, operation = Target(offer, model), job.operation
         draft = Order(call, target, operation, met.is_edit, job.id)
         takes = dialect_of(draft).takes
@@ -293,7 +277,7 @@ class Driver:
         assert progress.sent is not None, "what was taken was sent"
         offer = self._offer_of(job, progress.sent.offer)
         model = self.routes.current().catalogue.find(job.model)
-        order = Order(call, Target(offer, model), job.operation, met_of(job.asked.endpoint).is_edit, job.id)
+        order = Order(call, Target(offer, model), job.operation, met_at(job.asked.endpoint).is_edit, job.id)
         standing = progress.standing
         ticket = Ticket(standing.stage, standing.facts, standing.after_s, is_taken=True)
         failed, pause_s = 0, ticket.after_s
@@ -426,20 +410,6 @@ class Driver:
 
     def _since_ms(self, begun_s: float) -> int:
         return int((self.clock.monotonic_s() - begun_s) * 1000)
-
-
-def cancelled(job: Job, now_ms: int, usage: Usage = NOTHING_USED) -> Ending:
-    """End a job that its caller does not want any more; what was made of it is paid."""
-    problem = Cancelled()
-    row = row_of(job, now_ms, usage, http_status=CLIENT_LEFT, error="cancelled")
-    return Ending(row, None, Failure(type(problem).__name__, problem.message))
-
-
-def met_of(endpoint: str) -> Met:
-    """Return the address that a job was asked for at."""
-    if endpoint.startswith(_MAKERS_VIDEO) and (met := addresses.video_of(endpoint.removeprefix(_MAKERS_VIDEO))):
-        return met
-    return _METS[endpoint]
 
 
 def _with(job: Job, progress: Progress) -> Job:

@@ -20,8 +20,8 @@ from modelport.routing.router import Plan
 from modelport.serving.calls import Routes, budget
 from modelport.serving.carrying import Files
 from modelport.serving.exchange import CallerLeft, CallFailed
-from modelport.serving.jobs.driving import cancelled
 from modelport.serving.jobs.packing import packed
+from modelport.serving.jobs.results import cancelled
 from modelport.serving.media import MediaRequest, held_for, noted, planned
 from modelport.serving.pacing import Pacing
 from modelport.serving.ports import Client

@@ -5,12 +5,15 @@ from collections.abc import Mapping
 import msgspec
 
 from modelport.dialects.media.answers import result_of
-from modelport.jobs.job import Job
+from modelport.jobs.job import Failure, Job
+from modelport.jobs.problems import Cancelled
+from modelport.jobs.store import Ending
 from modelport.ledger.records import CallRecord
 from modelport.operations.made import File, Made, Pages, Sound, Transcript
 from modelport.operations.usage import NOTHING_USED, Usage
 from modelport.pricing.charge import charge
 from modelport.serving.jobs.packing import files_of
+from modelport.serving.written import CLIENT_LEFT
 
 Json = Mapping[str, object]
 
@@ -77,3 +80,10 @@ def row_of(
         dropped=(*asked.dropped, *(() if sent is None else sent.dropped)),
         provider_nano_usd=usage.provider_nano_usd,
     )
+
+
+def cancelled(job: Job, now_ms: int, usage: Usage = NOTHING_USED) -> Ending:
+    """End a job that its caller does not want any more; what was made of it is paid."""
+    problem = Cancelled()
+    row = row_of(job, now_ms, usage, http_status=CLIENT_LEFT, error="cancelled")
+    return Ending(row, None, Failure(type(problem).__name__, problem.message))
