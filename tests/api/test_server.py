@@ -1,13 +1,17 @@
 """Starting, stopping and holding many connections."""
 
 import asyncio
+import gc
 import os
 import resource
 import signal
+from collections.abc import Callable
 
 import pytest
 
-from modelport.api.protocol import Limits
+from modelport.api.cycle import Cycle
+from modelport.api.protocol import HttpProtocol, Limits
+from modelport.api.request import Request
 from modelport.api.server import CannotListen, listening, raise_file_limit, serve
 from modelport.keys.key import Key
 from modelport.serving.exchange import CallRequest
@@ -170,3 +174,31 @@ async def test_an_address_that_is_taken_is_named_with_the_reason() -> None:
             async with listening(site.app(), site.host, site.port):
                 pass
     assert "--port" in refused.value.message
+
+
+async def test_an_answered_request_and_a_closed_connection_leave_nothing_for_the_cycle_collector() -> None:
+    site = Site()
+    async with site.running():
+        gc.collect()
+        gc.disable()
+        try:
+            _, writer = await site.raw()
+            for number in range(3):
+                writer.write(post(site, 2) + b"{}")
+                await until(lambda answered=number + 1: len(site.chats) == answered)
+                await until(lambda: not alive(Request))
+            assert alive(HttpProtocol)
+            writer.close()
+            await until(lambda: not alive(HttpProtocol) and not alive(Cycle))
+        finally:
+            gc.enable()
+
+
+def alive(kind: type) -> bool:
+    return any(type(one) is kind for one in gc.get_objects())
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110 - what is awaited tells nobody
+            await asyncio.sleep(0.01)

@@ -77,6 +77,7 @@ class App:
             body = error_json(UNEXPECTED_REFUSAL, self._occasion(request))
             await self._refuse(request, client, UNEXPECTED_REFUSAL, body, self._inference_headers(request))
         finally:
+            del request.client  # it knows the request: the two would stay until the cycle collector looks
             if request.held_bytes:
                 self.bodies.release(request.held_bytes)
 

@@ -69,7 +69,7 @@ class Peer:
     __slots__ = ("_callbacks", "_protocol", "is_gone")
 
     def __init__(self, protocol: "HttpProtocol") -> None:
-        self._protocol = protocol
+        self._protocol: HttpProtocol | None = protocol
         self._callbacks: list[Callable[[], None]] = []
         self.is_gone = False
 
@@ -82,11 +82,13 @@ class Peer:
 
     def abort(self) -> None:
         """Cut the connection."""
-        self._protocol.transport.abort()
+        if self._protocol is not None:
+            self._protocol.transport.abort()
 
     def lost(self) -> None:
         """Tell everybody who asked."""
         self.is_gone = True
+        self._protocol = None
         callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             callback()
@@ -140,12 +142,16 @@ class HttpProtocol(HttpToolsProtocol):
         self._rest()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the running request, and drop those that wait behind it."""
+        """Tell the running request, drop those that wait behind it, and let go of all that holds this connection.
+
+        What is in a cycle stays until the collector runs, which is seldom.
+        """
         self.connections.discard(self)
         for cycle in (self.active, self.latest, *self.waiting):
             if cycle is not None and not cycle.response_complete:
                 cycle.leave()
         self.waiting.clear()
+        self.active = self.latest = None
         self.flow.resume_writing()
         self.parser = None  # pyright: ignore[reportAttributeAccessIssue]
         self.on_closed()

@@ -114,14 +114,16 @@ class Listener:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(SWEEP_S)
-            now = loop.time()
             self._date.refresh(time.time())
-            for connection in self._connections():
-                try:
-                    connection.check(now)
-                except Exception:  # noqa: BLE001 - one broken connection must not end the watch over all others
-                    _log.exception("a connection could not be checked and is cut")
-                    connection.transport.abort()
+            self._check(loop.time())
+
+    def _check(self, now: float) -> None:
+        for connection in self._connections():
+            try:
+                connection.check(now)
+            except Exception:  # noqa: BLE001 - one broken connection must not end the watch over all others
+                _log.exception("a connection could not be checked and is cut")
+                connection.transport.abort()
 
     def _connections(self) -> list[HttpProtocol]:
         return [connection for connection in self.state.connections if isinstance(connection, HttpProtocol)]
