@@ -12,7 +12,6 @@ from modelport.core.errors import Secret
 from modelport.core.ids import IdSource
 from modelport.core.networks import Network, network_of
 from modelport.engines.engine import EngineSettings
-from modelport.engines.hub import HubFile
 from modelport.engines.supervisor import Engines
 from modelport.engines.weights import WeightsStore
 from modelport.settings import Settings, SettingsInvalid, provider_secret
@@ -27,6 +26,8 @@ _HOUR_MS = 3_600_000
 
 def weights_store(settings: Settings) -> WeightsStore:
     """Open the store of local weights, able to fetch them."""
+    from modelport.engines.hub import HubFile
+
     egress = settings.egress
     hub = HubFile(Tls(egress.ca_file).context(), egress.https_proxy)
     return WeightsStore(settings.data_dir / WEIGHTS_FOLDER, hub=hub)
@@ -53,7 +54,7 @@ def engines_of(settings: Settings) -> Engines:
 
 def obstacles_of(settings: Settings) -> dict[str, str | None]:
     """Say why each of the local models cannot run on this machine; None for those that can."""
-    return {state.weights_id: state.obstacle for state in Engines(weights_store(settings)).describe()}
+    return {state.weights_id: state.obstacle for state in engines_of(settings).describe()}
 
 
 def proxies(settings: Settings) -> Proxies:

@@ -2,9 +2,10 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
-from difflib import get_close_matches
 from heapq import nlargest
 from itertools import pairwise
+
+from modelport.core.spelling import likest
 
 _MOST = 3
 _SERVICE = "aimlapi/"
@@ -54,8 +55,8 @@ class Nearest:
 
 def advice(wrong: str, names: Collection[str], otherwise: str) -> str:
     """Say which of a few names to write instead of a wrong one, or else something else."""
-    near = get_close_matches(wrong[:100], list(names), n=1, cutoff=0.7)
-    return f"write '{near[0]}'" if near else otherwise
+    near = likest(wrong, names)
+    return otherwise if near is None else f"write '{near}'"
 
 
 def _pairs(name: str) -> frozenset[str]:

@@ -5,11 +5,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import cast
 
 from modelport.catalogue.prices import parse_decimal
 from modelport.catalogue.problems import Fault
+from modelport.core.spelling import likest
 
 
 @dataclass(slots=True)
@@ -201,5 +201,5 @@ def _kind(value: object) -> str:
 
 
 def _one_of(wrong: str, allowed: Collection[str]) -> str:
-    near = get_close_matches(wrong[:100], list(allowed), n=1, cutoff=0.7)
-    return f"'{near[0]}'" if near else f"one of {', '.join(sorted(allowed))}"
+    near = likest(wrong, allowed)
+    return f"one of {', '.join(sorted(allowed))}" if near is None else f"'{near}'"

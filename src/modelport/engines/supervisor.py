@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -55,12 +56,16 @@ class Engines:
     ) -> None:
         self._store = store
         self._settings = settings or EngineSettings()
-        self._machine = machine or this_machine()
+        self._given = machine
         self._command = command
         self._engines: dict[str, Engine] = {}
         self._room = asyncio.Lock()
         self._folder: Path | None = None
         self._reaping: asyncio.Task[None] | None = None
+
+    @cached_property
+    def _machine(self) -> Machine:
+        return self._given or this_machine()
 
     async def __aenter__(self) -> Self:
         self._reaping = asyncio.create_task(self._reap())

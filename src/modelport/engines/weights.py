@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -24,10 +26,12 @@ from modelport.engines.entries import (
     WrongHash,
     built_in_weights,
 )
-from modelport.engines.hub import HubFile
 from modelport.engines.joining import Progress, copy_checked, sha256_of
-from modelport.engines.tarballs import RegistryTarballs
-from modelport.engines.wheels import RegistryWheels
+
+if TYPE_CHECKING:
+    from modelport.engines.hub import HubFile
+    from modelport.engines.tarballs import RegistryTarballs
+    from modelport.engines.wheels import RegistryWheels
 
 SPARE_BYTES = 64 * MEBIBYTE
 _LOCK_POLL_S = 0.2
@@ -80,17 +84,33 @@ class WeightsStore:
         entries: Sequence[Weights] | None = None,
         *,
         local_files: Mapping[str, Path] | None = None,
-        wheels: RegistryWheels | None = None,
-        hub: HubFile | None = None,
-        tarballs: RegistryTarballs | None = None,
+        wheels: "RegistryWheels | None" = None,
+        hub: "HubFile | None" = None,
+        tarballs: "RegistryTarballs | None" = None,
     ) -> None:
         known = built_in_weights() if entries is None else entries
         self.folder = folder.absolute()
         self._entries = {entry.id: entry for entry in known}
         self._local_files = local_files or {}
-        self._wheels = wheels or RegistryWheels()
-        self._hub = hub or HubFile()
-        self._tarballs = tarballs or RegistryTarballs(self._hub)
+        self._given = (wheels, hub, tarballs)
+
+    @cached_property
+    def _wheels(self) -> "RegistryWheels":
+        from modelport.engines.wheels import RegistryWheels  # what fetches is loaded by those who do
+
+        return self._given[0] or RegistryWheels()
+
+    @cached_property
+    def _hub(self) -> "HubFile":
+        from modelport.engines.hub import HubFile
+
+        return self._given[1] or HubFile()
+
+    @cached_property
+    def _tarballs(self) -> "RegistryTarballs":
+        from modelport.engines.tarballs import RegistryTarballs
+
+        return self._given[2] or RegistryTarballs(self._hub)
 
     def entries(self) -> tuple[Weights, ...]:
         """Return what the store knows about, in the order of its data."""

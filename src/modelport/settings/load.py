@@ -1,6 +1,5 @@
 """Settings: environment variables and one TOML file. The one place that reads the environment."""
 
-import difflib
 import os
 import re
 import tomllib
@@ -13,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from modelport.core.errors import Problem, Secret
+from modelport.core.spelling import likest
 from modelport.settings.checks import CHECKS, SECRET_KEYS, SHOWN_MAX
 from modelport.settings.sections import Settings
 
@@ -178,8 +178,8 @@ def _told(error: str, tree: Mapping[str, object], source: _Source) -> str:
     what, key = what.removesuffix(" - at `$`"), where.rstrip("`").partition("[")[0]
     if (unknown := _UNKNOWN_KEY.fullmatch(what)) is not None:
         name = ".".join(filter(None, (key, unknown[1])))
-        near = difflib.get_close_matches(name, [line.key for line in documented()], 1)
-        hint = f"did you mean '{near[0]}'? " if near else ""
+        near = likest(name, (line.key for line in documented()))
+        hint = "" if near is None else f"did you mean '{near}'? "
         return f"{source.file}: there is no setting '{name}'; {hint}{GUIDE[0].upper()}{GUIDE[1:]}"
     line = next((line for line in documented() if line.key == key), None)
     if line is None:
