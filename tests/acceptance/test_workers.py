@@ -284,7 +284,7 @@ async def test_a_second_signal_waits_for_no_call(tmp_path: Path) -> None:
 
 
 async def test_workers_whose_supervisor_died_let_their_calls_end_and_keep_others_off_the_folder(tmp_path: Path) -> None:
-    async with town(tmp_path, latency_ms=1500, server_drain_s=20, server_workers=WORKERS) as place:
+    async with town(tmp_path, latency_ms=8000, server_drain_s=40, server_workers=WORKERS) as place:
         account, key = place.customer("orphans", 100 * PRICE)
         calls = [asyncio.create_task(place.call(key, max_tokens=MAX_TOKENS)) for _ in range(20)]
         await place.fake.until(lambda: place.fake.answering == 20)
