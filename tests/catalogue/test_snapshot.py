@@ -1,10 +1,17 @@
 """A compiled catalogue is read back whole, and whatever is wrong with it only costs time."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.load import load
+from modelport.catalogue.problems import CatalogueInvalid
+from modelport.catalogue.sources import Source
 from tests.catalogue.written import PACKAGE, SHOP, write
 
 
@@ -100,3 +107,40 @@ def timed(work: object) -> float:
     assert callable(work)
     work()
     return time.perf_counter() - begun
+
+
+def test_what_prepares_is_called_before_something_new_is_compiled_and_may_do_it(tmp_path: Path) -> None:
+    called: list[str] = []
+
+    def elsewhere() -> None:
+        called.append("compile")
+        load(cache=tmp_path)
+
+    def never() -> None:
+        raise AssertionError
+
+    first = load(cache=tmp_path, prepare=elsewhere)
+    assert facts(load(cache=tmp_path, prepare=never)) == facts(first)
+    assert called == ["compile"]
+
+
+def test_another_process_compiles_what_was_applied_and_the_folder(tmp_path: Path) -> None:
+    overlay, cache = write(tmp_path / "overlay", {"openai.toml": "markup = '2.0'"}), tmp_path / "cache"
+    applied = (Source("applied", "openai.toml", b"free = true"),)
+
+    def elsewhere(over: Path) -> None:
+        subprocess.run(
+            [sys.executable, "-m", "modelport.catalogue", str(over), str(cache)],
+            input=msgspec.msgpack.encode(applied),
+            check=True,
+        )
+
+    elsewhere(overlay)
+    (compiled,) = snapshots(cache)
+    written_at = compiled.stat().st_mtime_ns
+    assert facts(load(overlay, cache, applied=applied)) == facts(load(overlay, applied=applied))
+    assert compiled.stat().st_mtime_ns == written_at
+    broken = write(tmp_path / "broken", {"shop.toml": "name ="})
+    elsewhere(broken)
+    with pytest.raises(CatalogueInvalid):
+        load(broken, cache, applied=applied, prepare=lambda: elsewhere(broken))

@@ -3,11 +3,15 @@
 import contextlib
 import logging
 import os
+import subprocess
+import sys
 from asyncio import Event
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from modelport.bootstrap.office import database_url
 from modelport.catalogue.applied import NOTHING_APPLIED, Applied
@@ -24,6 +28,8 @@ from modelport.storage.migrate import standing
 
 _log = logging.getLogger(__name__)
 
+_COMPILING_S = 60.0
+
 
 def overlay_folder(settings: Settings) -> Path:
     """Name the folder of the operator's own files."""
@@ -37,6 +43,19 @@ def load_catalogue(settings: Settings, applied: Sequence[Source] | None = None) 
     """
     above = applied_to(settings).sources if applied is None else applied
     return load(overlay_folder(settings), settings.data_dir / "cache", environ=os.environ, applied=above)
+
+
+def load_lean(settings: Settings, applied: Sequence[Source]) -> Catalogue:
+    """Load as `load_catalogue` does, for a process that stays: another one compiles, where there is something to."""
+    overlay, cache = overlay_folder(settings), settings.data_dir / "cache"
+
+    def compile_apart() -> None:
+        command = [sys.executable, "-m", "modelport.catalogue", str(overlay), str(cache)]
+        given = msgspec.msgpack.encode(tuple(applied))
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):  # then it is compiled here
+            subprocess.run(command, input=given, capture_output=True, timeout=_COMPILING_S, check=False)
+
+    return load(overlay, cache, environ=os.environ, applied=applied, prepare=compile_apart)
 
 
 def applied_to(settings: Settings) -> Applied:
@@ -68,6 +87,7 @@ class AppliedStore(Protocol):
 
 
 Seen = tuple[tuple[tuple[str, int, int, int], ...], int]
+"""State of each file, and the number of what was applied."""
 
 
 @dataclass(slots=True)
@@ -79,13 +99,14 @@ class CatalogueInForce:
     applied: Applied
     catalogue: Catalogue
     router: Router
+    seen: Seen
+    """What the newest files were, looked at before they were loaded."""
     rejected: str | None = field(default=None, init=False)
     """Why the newest files are not in force, if they are not."""
     changed: Event = field(default_factory=Event, init=False)
     """Set when it is worth to look at once."""
     _has_heard: bool = field(default=True, init=False)
     _is_store_away: bool = field(default=False, init=False)
-    _seen: Seen | None = field(default=None, init=False)
 
     def current(self) -> Router:
         """Return the router over the newest catalogue."""
@@ -100,11 +121,11 @@ class CatalogueInForce:
         """Load the catalogue again if files of the operator changed, in the folder or in the database."""
         self._look_at_store()
         seen = _signature(overlay_folder(self.settings)), self.applied.number
-        if seen == self._seen:
+        if seen == self.seen:
             return
-        self._seen = seen
+        self.seen = seen
         try:
-            catalogue = load_catalogue(self.settings, self.applied.sources)
+            catalogue = load_lean(self.settings, self.applied.sources)
         except CatalogueInvalid as problem:
             self.rejected = f"rejected: {problem.faults[0]}" if problem.faults else f"rejected: {problem.message}"
             _log.error("the catalogue was not reloaded, the old one stays in force: %s", problem.message)
@@ -127,6 +148,17 @@ class CatalogueInForce:
             self._has_heard = self._is_store_away = True  # what was missed is read as soon as the database is back
         else:
             self._is_store_away = False
+
+
+def load_in_force(settings: Settings, store: AppliedStore) -> CatalogueInForce:
+    """Load what is in force now; raises `CatalogueInvalid`."""
+    applied = store.newest()
+    seen = (
+        _signature(overlay_folder(settings)),
+        applied.number,
+    )  # first: what is changed from here on is looked at again
+    catalogue = load_lean(settings, applied.sources)
+    return CatalogueInForce(settings, store, applied, catalogue, router_for(catalogue), seen)
 
 
 def _signature(folder: Path) -> tuple[tuple[str, int, int, int], ...]:

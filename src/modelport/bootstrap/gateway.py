@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
 import random
 import secrets
@@ -41,9 +40,10 @@ from modelport.api.v1.speeds import SpeedRoutes
 from modelport.assets.archive import Archive
 from modelport.bootstrap.assets import inputs_of, sweep_assets
 from modelport.bootstrap.background import Follower, Readiness, background, publish, sweep, sweep_rows, tidying, watch
-from modelport.bootstrap.catalogue import CatalogueInForce, load_catalogue, router_for
+from modelport.bootstrap.catalogue import CatalogueInForce, load_in_force
 from modelport.bootstrap.keeper import keeper
 from modelport.bootstrap.limits import limiter_of
+from modelport.bootstrap.memory import settle, share_heap
 from modelport.bootstrap.office import Office, held_office, office
 from modelport.bootstrap.parts import engines_of, is_loopback, networks, obstacles_of, proxies, secrets_of
 from modelport.bootstrap.payments import money_duties, payments
@@ -107,7 +107,7 @@ async def gateway(settings: Settings, member: Membership | None = None) -> Async
     """
     async with AsyncExitStack() as stack:
         desk, lock = stack.enter_context(held_office(settings) if member is None else _shared_office(settings))
-        in_force = _in_force(settings, AppliedCatalogues(desk.database))
+        in_force = load_in_force(settings, AppliedCatalogues(desk.database))
         clock, counters, traffic = SystemClock(), Counters(), Traffic()
         writer = await stack.enter_async_context(Writer(desk.database, retry_s=settings.storage.retry_s))
         owner = secrets.token_hex(8) if member is None else member.owner
@@ -228,12 +228,6 @@ def _media(calls: ServeCalls, inputs: Inputs, archive: Archive, jobs: StoredJobs
     return _Media(serve, orders, inputs)
 
 
-def _in_force(settings: Settings, store: AppliedCatalogues) -> CatalogueInForce:
-    applied = store.newest()
-    catalogue = load_catalogue(settings, applied.sources)
-    return CatalogueInForce(settings, store, applied, catalogue, router_for(catalogue))
-
-
 def _app(
     settings: Settings,
     desk: Office,
@@ -300,15 +294,6 @@ def write_log(settings: Settings, number: int | None = None, kind: str = "worker
     logging.getLogger("alembic").setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
-def calm_collector() -> None:
-    """Have the cycle collector leave alone what was made at start, and look less often at what calls leave behind.
-
-    Hardly any of it is in cycles, and looking took a tenth of the CPU of a call; `make soak` shows that memory is flat.
-    """
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
-
-
 def limits(settings: Settings) -> Limits:
     """Return what connections are kept to."""
     server = settings.server
@@ -328,8 +313,9 @@ def address(host: str, port: int) -> str:
 
 async def run(settings: Settings, greet: Callable[[str], None]) -> None:
     """Serve until a signal; `greet` is told the address that is listened on. Raises `CannotListen` and as `gateway`."""
+    share_heap()
     async with gateway(settings) as app:
-        calm_collector()
+        settle()
 
         def started(host: str, port: int) -> None:
             greet(address(host, port))

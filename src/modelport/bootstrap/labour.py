@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from modelport.api.errors import code_of, refusal, status_of
 from modelport.bootstrap.assets import inputs_of
 from modelport.bootstrap.background import background, to_its_end, watch
-from modelport.bootstrap.catalogue import CatalogueInForce, load_catalogue, router_for
+from modelport.bootstrap.catalogue import CatalogueInForce, load_in_force
 from modelport.bootstrap.office import database_url
 from modelport.bootstrap.parts import archive_of, proxies, secrets_of
 from modelport.core.clock import SystemClock
@@ -62,7 +62,7 @@ async def labour(
     async with AsyncExitStack() as stack:
         database = Database(database_url(settings), settings.storage.durability)
         stack.callback(database.close)
-        in_force = _in_force(settings, AppliedCatalogues(database))
+        in_force = load_in_force(settings, AppliedCatalogues(database))
         jobs = StoredJobs(database, settings.storage.retry_s)
         stack.callback(jobs.close)
         tls = Tls(settings.egress.ca_file)
@@ -94,12 +94,6 @@ async def labour(
             works.append(_relieve(database, jobs, workflows, executor, owner))
         await stack.enter_async_context(background(*works))
         yield Labour(worker, driver)
-
-
-def _in_force(settings: Settings, store: AppliedCatalogues) -> CatalogueInForce:
-    applied = store.newest()
-    catalogue = load_catalogue(settings, applied.sources)
-    return CatalogueInForce(settings, store, applied, catalogue, router_for(catalogue))
 
 
 async def _listen(in_force: CatalogueInForce) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from modelport.api.server import heeding_signals, reserved
-from modelport.bootstrap.catalogue import load_catalogue
+from modelport.bootstrap.catalogue import load_lean
 from modelport.bootstrap.channel import (
     SAID_TO_SUPERVISOR,
     Asked,
@@ -243,9 +243,7 @@ async def supervise(settings: Settings, greet: Callable[[str], None]) -> None:
     Raises `CannotListen`, `WorkerFailed`, and as `gateway` does.
     """
     with held_office(settings) as (desk, lock), reserved(settings.host, settings.port) as listening:
-        load_catalogue(
-            settings, AppliedCatalogues(desk.database).newest().sources
-        )  # compiles it for all, and says once what is wrong with it
+        load_lean(settings, AppliedCatalogues(desk.database).newest().sources)  # says once what is wrong with it
         async with engines_of(settings) as engines:
             if settings.engine.preload:
                 await engines.preload(settings.engine.default_model)

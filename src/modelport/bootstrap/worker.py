@@ -22,8 +22,9 @@ from modelport.bootstrap.channel import (
     channel_over,
     own_end,
 )
-from modelport.bootstrap.gateway import Membership, calm_collector, gateway, limits, write_log
+from modelport.bootstrap.gateway import Membership, gateway, limits, write_log
 from modelport.bootstrap.leases import BorrowedEngines
+from modelport.bootstrap.memory import settle, share_heap
 from modelport.core.errors import Problem
 from modelport.settings import unpacked
 
@@ -45,6 +46,7 @@ async def _heed(
 
 async def _serve(assignment: Assignment, channel: Channel[ToWorker]) -> None:
     settings = unpacked(assignment.settings)
+    share_heap()
     write_log(settings, assignment.number)
     raise_file_limit()
     stop, force = asyncio.Event(), asyncio.Event()
@@ -55,7 +57,7 @@ async def _serve(assignment: Assignment, channel: Channel[ToWorker]) -> None:
     member = Membership(assignment.number, assignment.owner, engines, lambda: channel.send(Wake()))
     address = assignment.host, assignment.port
     async with gateway(settings, member) as app:
-        calm_collector()
+        settle()
         drain_s = settings.server.drain_s
         async with listening(app, *address, limits=limits(settings), drain_s=drain_s, force=force, is_shared=True):
             channel.send(Ready())

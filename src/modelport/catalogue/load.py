@@ -24,11 +24,13 @@ def load(
     data: Path = PACKAGE_DATA,
     environ: Mapping[str, str] = NOTHING,
     applied: Sequence[Source] = (),
+    prepare: Callable[[], None] | None = None,
 ) -> Catalogue:
     """Return the catalogue of `data` with what was `applied` and the operator's folder `overlay`, if any, on top.
 
     Raises `CatalogueInvalid` with every fault: a catalogue is taken whole or not at all. With `cache`, what was
-    compiled once is read back from there. Variables in base addresses are filled in from `environ`.
+    compiled once is read back from there; `prepare` is called before something new is compiled, and may have left it
+    there. Variables in base addresses are filled in from `environ`.
     """
     faults: list[Fault] = []
     ours = gather(data, "package", faults)
@@ -41,6 +43,8 @@ def load(
     def compile_now() -> Facts:
         return _compile(lambda: _ours(ours, cache, state), applied, theirs)
 
+    if prepare is not None and cache is not None and not FACTS.is_kept(cache, key):
+        prepare()
     facts = compile_now() if cache is None else FACTS.through(cache, key, compile_now)
     return Catalogue(_resolved(facts, environ), key)
 

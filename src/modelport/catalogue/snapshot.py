@@ -57,14 +57,14 @@ class Snapshot(Generic[Kept]):
 
     kind: str
     encode: Callable[[Kept], bytes]
-    decode: Callable[[bytes], Kept]
+    decode: Callable[[memoryview], Kept]
 
     def through(self, folder: Path, key: str, make_now: Callable[[], Kept]) -> Kept:
         """Return what is stored under `key`, or make and store it.
 
         A snapshot that is damaged or cannot be written costs time, never correctness.
         """
-        path = folder / f"{self.kind}-{key[:32]}.msgpack"
+        path = self._path(folder, key)
         stored = self._read(path, key.encode())
         if stored is not None:
             return stored
@@ -76,13 +76,20 @@ class Snapshot(Generic[Kept]):
         _forget_old(folder, self.kind, path)
         return made
 
+    def is_kept(self, folder: Path, key: str) -> bool:
+        """Whether something is stored under `key`, whole or not."""
+        return self._path(folder, key).exists()
+
+    def _path(self, folder: Path, key: str) -> Path:
+        return folder / f"{self.kind}-{key[:32]}.msgpack"
+
     def _read(self, path: Path, key: bytes) -> Kept | None:
         try:
             data = path.read_bytes()
         except OSError:
             return None
-        whole = data[_SUM_BYTES:]
-        if hashlib.sha256(whole).digest() != data[:_SUM_BYTES] or not whole.startswith(key):
+        whole = memoryview(data)[_SUM_BYTES:]
+        if hashlib.sha256(whole).digest() != data[:_SUM_BYTES] or bytes(whole[: len(key)]) != key:
             return None
         try:
             return self.decode(whole[len(key) :])
@@ -90,7 +97,7 @@ class Snapshot(Generic[Kept]):
             return None
 
 
-def _facts_from(data: bytes) -> Facts:
+def _facts_from(data: memoryview) -> Facts:
     stored = msgspec.msgpack.decode(data, type=_Stored)
     offers = tuple(_offer(sold, stored.providers[sold.provider]) for sold in stored.sold)
     return Facts(stored.models, stored.retired, stored.providers, offers)
@@ -102,7 +109,7 @@ def _facts_to(facts: Facts) -> bytes:
     return msgspec.msgpack.encode(_Stored(facts.models, facts.retired, facts.providers, sold))
 
 
-def _drafts_from(data: bytes) -> Drafts:
+def _drafts_from(data: memoryview) -> Drafts:
     return msgspec.msgpack.decode(data, type=Drafts)
 
 
