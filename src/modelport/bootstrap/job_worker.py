@@ -25,6 +25,7 @@ from modelport.bootstrap.channel import (
 from modelport.bootstrap.gateway import write_log
 from modelport.bootstrap.labour import labour
 from modelport.bootstrap.leases import BorrowedEngines
+from modelport.bootstrap.memory import share_heap
 from modelport.core.errors import Problem
 from modelport.settings import unpacked
 
@@ -55,6 +56,7 @@ async def _heed(
 
 async def _drive(assignment: Assignment, channel: Channel[ToWorker]) -> None:
     settings = unpacked(assignment.settings)
+    share_heap()
     write_log(settings, assignment.number, "job worker")
     woken, stop, force = asyncio.Event(), asyncio.Event(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
