@@ -1,4 +1,5 @@
-"""`python -m bench`: a table of ratios. `… postgres`: PostgreSQL beside SQLite. `… soak`: is memory flat?"""
+"""`python -m bench`: a table of ratios. `… postgres`: PostgreSQL beside SQLite. `… jobs`: beside
+many jobs. `… soak`: is memory flat?"""
 
 import argparse
 import json
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from bench.bodies import write_bodies
 from bench.databases import compare_databases
+from bench.jobs import beside_jobs
 from bench.machine import Cores, choose_cores
 from bench.measure import Figures, Shape, cold_start, first_chunk, latency, measure
 from bench.profiling import RESULTS, profile
@@ -32,6 +34,9 @@ def main() -> int:
         with upstream(folder, cores) as port:
             if options.what == "soak":
                 return 0 if soak(Modelport(folder, port), folder, cores, options.minutes) else 1
+            if options.what == "jobs":
+                beside_jobs(folder, port, cores, options.rounds, _shape(options.quick))
+                return 0
             if options.what == "postgres":
                 compare_databases(folder, port, cores, options.rounds, _shape(options.quick))
                 return 0
@@ -50,7 +55,7 @@ def _terminated(_number: int, _frame: object) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=["compare", "postgres", "soak"], default="compare")
+    parser.add_argument("what", nargs="?", choices=["compare", "postgres", "jobs", "soak"], default="compare")
     parser.add_argument("--rounds", type=int, default=3, help="each program after the other, so many times (3)")
     parser.add_argument("--quick", action="store_true", help="short spans: to try the bench, not to quote it")
     parser.add_argument("--profile", action="store_true", help="a profile under load instead of the table")

@@ -53,6 +53,12 @@ def cpu_s(pid: int) -> float:
     return total / _TICKS_PER_S
 
 
+def own_cpu_s(pid: int) -> float:
+    """CPU seconds that a process and its threads have used, its descendants not."""
+    stat = _stat(pid)
+    return sum(int(field) for field in stat[11:13]) / _TICKS_PER_S if stat else 0.0
+
+
 def rss_bytes(pid: int) -> int:
     """Resident memory of a process alone."""
     stat = _stat(pid)

@@ -127,7 +127,7 @@ class Modelport:
         self.environment |= {"MODELPORT_DATA_DIR": str(self.data), "BENCH_API_KEY": "bench"}
         if database_url is not None:
             self.environment |= {"MODELPORT_DATABASE_URL": database_url, "MODELPORT_SECRET": secrets.token_hex(32)}
-        self._run("accounts", "create", "bench", "--credit", "1000", "--json")
+        self._run("accounts", "create", "bench", "--credit", "100000", "--json")
         self.key = str(json.loads(self._run("keys", "create", "--account", "bench", "--json"))["key"])
 
     def _run(self, *arguments: str) -> str:
