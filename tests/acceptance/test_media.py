@@ -92,7 +92,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     with fake_provider() as fake:
         port = urlsplit(fake).port
         settings = {"MODELPORT_EGRESS_ALLOW": "127.0.0.1/32", "MODELPORT_EGRESS_PORTS": f"80,443,{port}"}
-        keys = {name: FAKE_KEY for one in CATALOGUE.providers() for name in (one.secret_env,) if name}
+        named = (name for one in CATALOGUE.providers() for name in (one.issuer_env, one.secret_env))
+        keys = {name: FAKE_KEY for name in named if name}
         gateway = Gateway(folder, secrets={**SECRETS, **keys, "INWORLD_API_KEY": FAKE_KEY}, settings=settings)
         providers = write_media_redirects(gateway.catalogue, fake)
         with (gateway.catalogue / "openai.toml").open("a", encoding="utf-8") as file:

@@ -93,7 +93,7 @@ def test_a_provider_behind_a_key_names_the_variable_that_holds_it(catalogue: Cat
         "fal": "FAL_KEY",
         "google-documentai": "DOCUMENTAI_ACCESS_TOKEN DOCUMENTAI_LOCATION DOCUMENTAI_PROJECT DOCUMENTAI_PROCESSOR",
         "inworld": "INWORLD_API_KEY",
-        "kling": "KLING_API_KEY",
+        "kling": "KLING_ACCESS_KEY KLING_SECRET_KEY",
         "luma": "LUMAAI_API_KEY",
         "luma-agents": "LUMA_AGENTS_API_KEY",
         "recraft": "RECRAFT_API_KEY",

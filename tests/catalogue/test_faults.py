@@ -51,6 +51,11 @@ CASES = [
     (engine("auth = {}"), "auth.scheme: is missing; write one of none, bearer"),
     (engine('auth = { scheme = "bearer" }'), "auth.env: is missing; write the name of an environment variable"),
     (engine('auth = { scheme = "none", env = "A" }'), "auth.env: is given, but the scheme is none"),
+    (engine('auth = { scheme = "jwt", env = "A" }'), "auth.issuer_env: is missing; write the name of an environment"),
+    (
+        engine('auth = { scheme = "bearer", env = "A", issuer_env = "B" }'),
+        'auth.issuer_env: is given, but the scheme is bearer; remove it or write scheme = "jwt"',
+    ),
     (engine('auth = { scheme = "bearer", env = "$A" }'), "auth.env: '$A' is not the name of an environment variable"),
     (
         {"engine.toml": ENGINE.replace("openai_chat", "chatty")},

@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 import msgspec
 
-from modelport.bootstrap.parts import proxies
+from modelport.bootstrap.parts import proxies, secret_of
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.facts import Model, Offer, Provider, Rates
 from modelport.core.clock import SystemClock
@@ -53,7 +53,7 @@ class Listed:
 
 def upstream_of(settings: Settings, provider: Provider) -> Providers:
     """Get ready to send to one provider, with the credential that the environment has for it."""
-    secret = None if provider.secret_env is None else provider_secret(provider.secret_env)
+    secret = secret_of(provider)
     secrets = {} if secret is None else {provider.id: secret}
     return Providers(secrets, proxies=proxies(settings), tls=Tls(settings.egress.ca_file))
 

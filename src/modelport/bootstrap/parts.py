@@ -7,6 +7,7 @@ from modelport.assets.archive import Archive
 from modelport.assets.links import Links
 from modelport.assets.names import Shares
 from modelport.catalogue.catalogue import Catalogue
+from modelport.catalogue.facts import Provider
 from modelport.core.clock import SystemClock
 from modelport.core.errors import Secret
 from modelport.core.ids import IdSource
@@ -35,8 +36,14 @@ def weights_store(settings: Settings) -> WeightsStore:
 
 def secrets_of(catalogue: Catalogue) -> dict[str, Secret]:
     """Read the credentials of all providers from the environment, by provider id."""
-    named = {one.id: one.secret_env for one in catalogue.providers() if one.secret_env is not None}
-    return {name: secret for name, variable in named.items() if (secret := provider_secret(variable)) is not None}
+    return {one.id: secret for one in catalogue.providers() if (secret := secret_of(one)) is not None}
+
+
+def secret_of(provider: Provider) -> Secret | None:
+    """Read the credential of a provider from the environment: its key, after who signs with it and a colon, if any."""
+    parts = [provider_secret(name) for name in (provider.issuer_env, provider.secret_env) if name is not None]
+    told = [part.reveal() for part in parts if part is not None]
+    return Secret(":".join(told)) if told and len(told) == len(parts) else None
 
 
 def engines_of(settings: Settings) -> Engines:

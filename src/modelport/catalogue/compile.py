@@ -186,6 +186,7 @@ def _provider(draft: ProviderDraft, faults: list[Fault]) -> Provider:
         },
         auth=cast("AuthScheme", scheme),
         secret_env=draft.auth.env if draft.auth else None,
+        issuer_env=draft.auth.issuer_env if draft.auth else None,
         quirks=_quirks(draft.quirks),
         timeouts=_timeouts(draft.timeouts),
         priority=100 if draft.priority is None else draft.priority,

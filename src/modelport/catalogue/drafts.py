@@ -163,6 +163,7 @@ class AuthDraft:
 
     scheme: str
     env: str | None
+    issuer_env: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,7 @@ SpokenDialect = Literal[
     "stability",
     "luma_images",
     "google_imagen",
+    "kling",
 ]
 """The wire formats that this version calls."""
 Dialect = Literal[
@@ -73,7 +74,6 @@ Dialect = Literal[
     "google_lyria",
     "google_veo",
     "hume",
-    "kling",
     "luma",
     "minimax_images",
     "minimax_music",
@@ -93,6 +93,7 @@ MADE: frozenset[Operation] = frozenset({"chat", "embeddings", "images", "speech"
 AuthScheme = Literal[
     "none",
     "bearer",
+    "jwt",
     "basic",
     "key",
     "token",
@@ -106,7 +107,7 @@ AuthScheme = Literal[
     "xi-api-key",
 ]
 """How a credential is sent: in `Authorization` after a word (`Bearer`, `Basic`, `Key`, `Token`) or alone, or alone in
-the header of that name."""
+the header of that name; with `jwt` a token that is signed with it (HS256) goes after `Bearer`."""
 
 ReasoningForm = Literal["", "effort", "reasoning", "enable_thinking", "thinking", "budget", "adaptive", "level", "none"]
 """`reasoning_effort` · OpenRouter's `reasoning` object · `enable_thinking` with `thinking_budget` · `thinking.type` ·
@@ -336,6 +337,8 @@ class Provider:
     auth: AuthScheme = "bearer"
     secret_env: str | None = None
     """The environment variable that holds the credential; None when none is needed."""
+    issuer_env: str | None = None
+    """The one that holds who issues the tokens, where tokens are signed with the credential."""
     quirks: Quirks = Quirks()
     timeouts: Timeouts = Timeouts()
     priority: int = 100
@@ -352,7 +355,8 @@ class Provider:
     @property
     def variables(self) -> tuple[str, ...]:
         """Every environment variable without which it is not configured."""
-        return self.settings if self.secret_env is None else (self.secret_env, *self.settings)
+        named = (variable for variable in (self.issuer_env, self.secret_env) if variable is not None)
+        return (*named, *self.settings)
 
     @property
     def is_local(self) -> bool:

@@ -94,6 +94,7 @@ def _auth(top: Table) -> AuthDraft | None:
         return None
     scheme = table.choice("scheme", SCHEMES)
     env = table.text("env", pattern=VARIABLE, form=VARIABLE_FORM)
+    issuer_env = table.text("issuer_env", pattern=VARIABLE, form=VARIABLE_FORM)
     table.close()
     if "scheme" not in table:
         table.fault("scheme", "is missing", f"write one of {', '.join(SCHEMES)}")
@@ -101,7 +102,11 @@ def _auth(top: Table) -> AuthDraft | None:
         table.fault("env", "is given, but the scheme is none", 'remove it or write scheme = "bearer"')
     elif scheme not in (None, "none") and "env" not in table:
         table.fault("env", "is missing", VARIABLE_FORM.replace("the name", "write the name"))
-    return AuthDraft(scheme, env) if scheme else None
+    if scheme == "jwt" and "issuer_env" not in table:
+        table.fault("issuer_env", "is missing", VARIABLE_FORM.replace("the name", "write the name"))
+    elif scheme not in (None, "jwt") and "issuer_env" in table:
+        table.fault("issuer_env", f"is given, but the scheme is {scheme}", 'remove it or write scheme = "jwt"')
+    return AuthDraft(scheme, env, issuer_env) if scheme else None
 
 
 def _speaks(top: Table) -> dict[str, tuple[str, ...]] | None:

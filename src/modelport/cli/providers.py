@@ -29,6 +29,8 @@ from modelport.cli.options import JSON
 from modelport.serving.ports import UpstreamProblem
 from modelport.settings import Settings, provider_secret
 
+_ALONE = tuple(one for one in SCHEMES if one != "jwt")
+"""How a key is sent that says by itself whose it is."""
 _COLOURS = {"ok": "green", "failed": "red", "skipped": "yellow"}
 _EMBEDS = re.compile(r"embed|minilm|bge-|e5-|gte-", re.IGNORECASE)
 
@@ -114,7 +116,7 @@ def _id_of(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @click.option("--base-url", prompt="Base address, without the path of an operation (https://…/v1)", help="Its address.")
 @click.option("--name", default=None, help="As users see it.  [default: ID]")
 @click.option("--env", default=None, help="The environment variable that holds its key; `none` if it needs none.")
-@click.option("--scheme", type=click.Choice(SCHEMES), default="bearer", show_default=True, help="How the key is sent.")
+@click.option("--scheme", type=click.Choice(_ALONE), default="bearer", show_default=True, help="How the key is sent.")
 @click.option("--format", "dialect", type=click.Choice(DIALECTS["chat"]), default="openai_chat", show_default=True)
 @click.option("--priority", type=click.IntRange(0, 1000), default=None, help="Lower is asked first.  [default: 100]")
 @_MODELS

@@ -36,7 +36,13 @@ def request_head(method: str, path: str, authority: str, fields: Fields) -> byte
     return b"".join(lines)
 
 
-_WORDS: Mapping[AuthScheme, bytes] = {"bearer": b"Bearer ", "basic": b"Basic ", "key": b"Key ", "token": b"Token "}
+_WORDS: Mapping[AuthScheme, bytes] = {
+    "bearer": b"Bearer ",
+    "jwt": b"Bearer ",
+    "basic": b"Basic ",
+    "key": b"Key ",
+    "token": b"Token ",
+}
 """What stands before a credential in `Authorization`."""
 
 

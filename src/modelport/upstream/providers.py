@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from modelport.catalogue.facts import Offer, Provider
+from modelport.core.clock import Clock, SystemClock
 from modelport.core.errors import Secret
 from modelport.dialects.wire import Headers, UpstreamRequest
 from modelport.serving.ports import ProviderUnavailable, UpstreamAnswer
@@ -16,6 +17,7 @@ from modelport.upstream.head import USER_AGENT, credential, request_head
 from modelport.upstream.peer import Peer
 from modelport.upstream.pool import Bucket, Exchange, Gate, Pool, PoolCounts, PoolLimits
 from modelport.upstream.proxies import Proxies
+from modelport.upstream.tokens import USED_S, signed
 
 _UNIX = "unix:"
 _KNOWN_ROUTES = 4096
@@ -41,6 +43,8 @@ class _Route:
     gate: Gate | None
     bucket: Bucket | None
     """None for an engine, whose socket is known only when it is leased."""
+    until_s: float | None
+    """When the token in the head is too old, on the clock that never steps; None where there is none."""
 
 
 class Providers:
@@ -54,11 +58,13 @@ class Providers:
         proxies: Proxies | None = None,
         tls: Tls | None = None,
         limits: PoolLimits | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.pool = Pool(tls, limits)
         self._secrets = secrets
         self._engines = engines
         self._proxies = proxies or Proxies()
+        self._clock = clock or SystemClock()
         self._routes: dict[_RouteKey, _Route] = {}
         self._gates: dict[str, Gate] = {}
 
@@ -85,13 +91,16 @@ class Providers:
         """Send; enter to wait for the answer's headers. Raises `UpstreamProblem`s, here or on entering."""
         key = (offer.provider.id, offer.model_id, request.method, request.beside + request.path, request.headers)
         route = self._routes.get(key)
-        if route is None or (route.offer is not offer and route.offer != offer):
+        if route is None or (route.offer is not offer and route.offer != offer) or self._is_stale(route):
             route = self._learn(key, offer, request)
         body = request.body
         head = route.head + b"%d\r\n\r\n" % len(body)
         if route.bucket is not None:
             return Exchange(route.bucket, route.peer, head, body, route.gate)
         return self._engine_exchange(route, head, body)
+
+    def _is_stale(self, route: _Route) -> bool:
+        return route.until_s is not None and route.until_s <= self._clock.monotonic_s()
 
     def _learn(self, key: _RouteKey, offer: Offer, request: UpstreamRequest) -> _Route:
         provider = offer.provider
@@ -102,7 +111,8 @@ class Providers:
         fields = self._fields(offer, request.headers, target)
         head = request_head(request.method, path, target.authority, fields) + b"content-length: "
         bucket = None if target.unix_path is not None else self.pool.bucket(target)
-        route = _Route(offer, head, peer, self._gate(provider), bucket)
+        until_s = self._clock.monotonic_s() + USED_S if provider.auth == "jwt" else None
+        route = _Route(offer, head, peer, self._gate(provider), bucket, until_s)
         if len(self._routes) >= _KNOWN_ROUTES:
             self._routes.clear()
         self._routes[key] = route
@@ -130,7 +140,10 @@ class Providers:
                 yield field
         provider = offer.provider
         if provider.auth != "none":
-            yield credential(provider.auth, self._secret(provider), f"provider `{provider.id}`")
+            secret, owner = self._secret(provider), f"provider `{provider.id}`"
+            if provider.auth == "jwt":
+                secret = signed(secret, self._clock.now_ms())
+            yield credential(provider.auth, secret, owner)
         if target.proxy is not None and not target.is_tls and target.proxy.authorization is not None:
             yield b"proxy-authorization", target.proxy.authorization.reveal().encode("ascii")
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from modelport.catalogue.facts import Model, Offer, Operation
 from modelport.catalogue.load import load
 from modelport.catalogue.parameters import Parameter, Parameters
+from modelport.core.clock import SystemClock
 from modelport.core.errors import Secret
 from modelport.dialects.media.addresses import Met
 from modelport.dialects.media.call import Sent, checked, taken_by
@@ -18,6 +19,7 @@ from modelport.dialects.wire import Target, UpstreamRequest
 from modelport.operations.made import File, Made
 from modelport.serving.carrying import PLAIN, carried
 from modelport.upstream.head import credential
+from modelport.upstream.tokens import signed
 from tests.fake.media.files import png
 from tests.fake.media.seam import MediaAnswer, MediaStudio
 from tests.fake.media.table import media_answer
@@ -104,7 +106,10 @@ def asked(offer: Offer, request: UpstreamRequest, studio: MediaStudio) -> MediaA
     provider = offer.provider
     headers = {name.decode(): value.decode() for name, value in request.headers}
     if provider.auth != "none":
-        name, value = credential(provider.auth, Secret("sk-fake-key"), provider.id)
+        secret = Secret("sk-fake-key")
+        if provider.auth == "jwt":
+            secret = signed(Secret("sk-fake-key:sk-fake-key"), SystemClock().now_ms())
+        name, value = credential(provider.auth, secret, provider.id)
         headers[name.decode()] = value.decode()
     base = urlsplit(provider.base_url).path.removesuffix(request.beside)
     path, _, query = request.path.partition("?")

@@ -55,6 +55,13 @@ MODERATED: list[tuple[Dialect, Ticket, Any, str]] = [
         "It was moderated.",
     ),
     ("google_imagen", Ticket(), {"predictions": [{"raiFilteredReason": "It was filtered."}]}, "It was filtered."),
+    ("kling", Ticket(), {"code": 1301, "message": "It is against our policy."}, "It is against our policy."),
+    (
+        "kling",
+        TASK,
+        {"code": 0, "data": {"task_status": "failed", "task_status_msg": "Failure to pass the risk control system"}},
+        "Failure to pass the risk control system",
+    ),
 ]
 """A format, where a call stands, what the vendor answers, and what of it is told."""
 FAILED: list[tuple[Dialect, Ticket, Any, str]] = [
@@ -79,6 +86,8 @@ FAILED: list[tuple[Dialect, Ticket, Any, str]] = [
     ),
     ("luma_images", TASK, {"state": "failed", "failure_code": "generation_failed"}, "generation_failed"),
     ("dashscope_images", Ticket(), {"code": "Throttling", "message": "Slow down."}, "Slow down."),
+    ("kling", Ticket(), {"code": 1303, "message": "Too many tasks."}, "Too many tasks."),
+    ("kling", TASK, {"code": 0, "data": {"task_status": "failed", "task_status_msg": "It broke."}}, "It broke."),
 ]
 REFUSED: list[tuple[Dialect, str, dict[str, object], str]] = [
     ("google_gemini_image", "gemini-2.5-flash-image", {"num_images": 2}, "num_images"),
@@ -94,6 +103,8 @@ REFUSED: list[tuple[Dialect, str, dict[str, object], str]] = [
     ("stability", "sd3.5-large", {"seed": 4_294_967_295}, "seed"),
     ("dashscope_images", "wan2.7-image", {"image_size": {"width": 512, "height": 512}}, "image_size"),
     ("dashscope_images", "qwen-image", {"image_size": {"width": 1024, "height": 768}}, "image_size"),
+    ("kling", "kling-image-o1", {"prompt": "a" * 2501}, "prompt"),
+    ("kling", "kling-v2", {"image_urls": ["https://files.example/one.png"] * 5}, "image_urls"),
 ]
 """A format, a model, fields, and the one that is to blame."""
 
