@@ -41,6 +41,16 @@ model = "openai/gpt-image-2"
 rates = [{ from = 2026-01-01, per = "image", price = "0.05" }]
 """
 """A price that the operator gives, since its maker's is not known."""
+CREDITS = """
+[[offers]]
+model = "topaz-labs/sharpen"
+rates = [{ from = 2026-01-01, per = "image", price = "0.1" }]
+
+[[offers]]
+model = "topaz-labs/sharpen-gen"
+rates = [{ from = 2026-01-01, per = "image", price = "0.1" }]
+"""
+"""What Topaz's pictures cost by a plan of the operator: fal is not asked then."""
 UNPRICED = {"bytedance/dola-seedream-5-0-pro", "bytedance/seedream-5-0-pro"}
 """Models whose default size has no price that is known."""
 
@@ -98,6 +108,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         providers = write_media_redirects(gateway.catalogue, fake)
         with (gateway.catalogue / "openai.toml").open("a", encoding="utf-8") as file:
             file.write(PRICED)
+        with (gateway.catalogue / "topaz.toml").open("a", encoding="utf-8") as file:
+            file.write(CREDITS)
         with gateway:
             account = gateway.create_account("studio", "1000")
             yield Studio(gateway, account["id"], gateway.create_key("studio"), providers, fake)
@@ -126,6 +138,15 @@ def test_the_example_sizes_of_flux_come_from_a_queue(studio: Studio) -> None:
         status, answer, _ = studio.post("/v1/images/generations", asked)
         assert status == 200, answer
         assert fetched(answer["data"][0]["url"])[0] == png(width, height)
+
+
+def test_a_picture_is_sharpened_by_its_maker_at_the_price_of_the_operator(studio: Studio) -> None:
+    before = studio.balance()
+    asked = {"model": "topaz-labs/sharpen", "mode": "Standard", "image_url": PICTURE, "output_format": "png"}
+    status, answer, _ = studio.post("/v1/images/generations", asked)
+    assert status == 200, answer
+    assert fetched(answer["data"][0]["url"]) == (png(64, 64), "image/png")
+    assert before - studio.balance() == 200_000
 
 
 def test_uploaded_pictures_are_changed(studio: Studio, sdk: openai.OpenAI) -> None:

@@ -124,6 +124,7 @@ def test_a_provider_behind_a_key_names_the_variable_that_holds_it(catalogue: Cat
         "perplexity": "PERPLEXITY_API_KEY",
         "qianfan": "QIANFAN_API_KEY",
         "sglang": "SGLANG_BASE_URL",
+        "topaz": "TOPAZ_API_KEY",
         "together": "TOGETHER_API_KEY",
         "vllm": "VLLM_BASE_URL",
         "xai": "XAI_API_KEY",

@@ -65,6 +65,7 @@ SpokenDialect = Literal[
     "luma_images",
     "google_imagen",
     "kling",
+    "topaz",
 ]
 """The wire formats that this version calls."""
 Dialect = Literal[
@@ -82,7 +83,6 @@ Dialect = Literal[
     "pixverse",
     "reve",
     "runway",
-    "topaz",
     "voyage_embeddings",
     "xai_video",
 ]

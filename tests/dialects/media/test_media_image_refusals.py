@@ -86,6 +86,7 @@ FAILED: list[tuple[Dialect, Ticket, Any, str]] = [
     ),
     ("luma_images", TASK, {"state": "failed", "failure_code": "generation_failed"}, "generation_failed"),
     ("dashscope_images", Ticket(), {"code": "Throttling", "message": "Slow down."}, "Slow down."),
+    ("topaz", Ticket("status", {"id": "one"}, is_taken=True), {"status": "Failed"}, "Failed"),
     ("kling", Ticket(), {"code": 1303, "message": "Too many tasks."}, "Too many tasks."),
     ("kling", TASK, {"code": 0, "data": {"task_status": "failed", "task_status_msg": "It broke."}}, "It broke."),
 ]

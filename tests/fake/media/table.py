@@ -24,6 +24,7 @@ from tests.fake.media import (
     openai,
     recraft,
     stability,
+    topaz,
     xai,
     zai,
 )
@@ -51,6 +52,7 @@ _MODULES = (
     openai,
     recraft,
     stability,
+    topaz,
     xai,
     zai,
 )

@@ -20,7 +20,7 @@ def asked(order: Order) -> tuple[dict[str, object], list[str]]:
 
 def addressed(path: str, fields: Mapping[str, object]) -> str:
     """Write fields behind a path; a list is its name, several times."""
-    pairs = [(name, _written(one)) for name, value in fields.items() for one in _each(value)]
+    pairs = [(name, written(one)) for name, value in fields.items() for one in _each(value)]
     return f"{path}?{urlencode(pairs, quote_via=quote)}" if pairs else path
 
 
@@ -31,7 +31,8 @@ def _each(value: object) -> Iterator[object]:
         yield value
 
 
-def _written(value: object) -> str:
+def written(value: object) -> str:
+    """Write a value of a call as text."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)

@@ -7,6 +7,7 @@ refuse `response_format`; DALL·E takes it.
 from collections.abc import Mapping
 from typing import cast
 
+from modelport.dialects.media.asked import written
 from modelport.dialects.media.multipart import FormField, form
 from modelport.dialects.media.reading_json import (
     Json,
@@ -88,11 +89,7 @@ def _parts(fields: Mapping[str, object]) -> list[FormField]:
 
 
 def _part(value: object) -> str | Upload:
-    if isinstance(value, Upload):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+    return value if isinstance(value, Upload) else written(value)
 
 
 CALLED = OpenAiImages()
