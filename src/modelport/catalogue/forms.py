@@ -20,7 +20,7 @@ DIALECTS: dict[Operation, tuple[str, ...]] = {
     "embeddings": ("openai_embeddings", "google_embeddings", "voyage_embeddings"),
     "images": (
         "openai_images", "google_gemini_image", "google_imagen", "fal_queue", "bfl", "stability", "recraft",
-        "ark_images", "dashscope_images", "xai_images", "kling", "luma_images", "minimax_images", "reve", "topaz",
+        "ark_images", "dashscope_images", "xai_images", "kling", "luma_images", "minimax_images", "topaz",
     ),
     "video": (
         "openai_video", "google_veo", "fal_queue", "bfl", "kling", "luma", "runway", "minimax_video", "pixverse",
@@ -28,7 +28,7 @@ DIALECTS: dict[Operation, tuple[str, ...]] = {
     ),
     "music": ("elevenlabs", "google_lyria", "minimax_music", "stability", "fal_queue"),
     "speech": (
-        "openai_audio", "deepgram", "elevenlabs", "hume", "inworld", "minimax_speech", "dashscope_speech",
+        "openai_audio", "deepgram", "elevenlabs", "inworld", "minimax_speech", "dashscope_speech",
         "azure_speech", "fal_queue",
     ),
     "transcription": ("openai_audio", "deepgram", "assemblyai", "elevenlabs", "azure_speech", "fal_queue"),
