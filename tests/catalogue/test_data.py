@@ -87,7 +87,6 @@ def test_a_provider_behind_a_key_names_the_variable_that_holds_it(catalogue: Cat
         "bedrock": "AWS_BEARER_TOKEN_BEDROCK AWS_REGION",
         "cohere": "COHERE_API_KEY",
         "dashscope": "DASHSCOPE_API_KEY",
-        "dashscope-speech": "DASHSCOPE_API_KEY",
         "deepgram": "DEEPGRAM_API_KEY",
         "elevenlabs": "ELEVENLABS_API_KEY",
         "fal": "FAL_KEY",

@@ -14,7 +14,7 @@ from modelport.core.clock import DAY_MS
 from modelport.egress.guard import AddressRefused
 from modelport.operations.inputs import Input
 from modelport.operations.media import Upload
-from modelport.serving.inputs import InputLimits, InputRefused, Inputs, InputUnreachable, Reach, Wanted, way_of
+from modelport.serving.inputs import InputLimits, InputRefused, Inputs, InputUnreachable, Reach, Wanted
 from modelport.serving.ports import AnswerTooLarge, ConnectFailed
 from tests.assets.test_archive import PICTURE, Hands
 from tests.twins.assets import twin_archive
@@ -216,18 +216,6 @@ async def test_a_link_of_ours_that_gives_nothing_is_refused_and_never_called() -
     clock.ms += DAY_MS
     assert "ended at 2026-05-03" in await refused(path, IMAGE, given)
     assert web.asked == []
-
-
-@pytest.mark.parametrize(
-    ("takes", "way"),
-    [
-        ({"inline", "upload", "address"}, "inline"),
-        ({"upload", "address"}, "upload"),
-        ({"address"}, "address"),
-    ],
-)
-def test_a_provider_is_handed_a_file_in_the_surest_way_that_it_takes(takes: set[str], way: str) -> None:
-    assert way_of(takes) == way  # pyright: ignore[reportArgumentType]
 
 
 async def test_a_provider_that_takes_addresses_gets_the_callers_own_or_one_of_ours() -> None:

@@ -1,12 +1,8 @@
 """Files that a call is about: what a caller pointed at or sent, read and recognised."""
 
 import base64
-from typing import Literal
 
 from msgspec import Struct
-
-Way = Literal["inline", "upload", "address"]
-"""How a provider can be handed a file: in the request, by its own upload call, or by an address that it fetches."""
 
 
 class Input(Struct, frozen=True):

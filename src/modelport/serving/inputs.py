@@ -4,7 +4,7 @@ import asyncio
 import base64
 import binascii
 import re
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import unquote_to_bytes, urljoin, urlsplit
@@ -17,7 +17,7 @@ from modelport.catalogue.facts import Timeouts
 from modelport.core.errors import InvalidBody
 from modelport.core.received import received
 from modelport.egress.guard import AddressRefused
-from modelport.operations.inputs import Input, Way
+from modelport.operations.inputs import Input
 from modelport.operations.media import Upload
 from modelport.serving.ports import AnswerTooLarge, UpstreamProblem
 
@@ -36,7 +36,6 @@ _UNNAMED = re.compile(r"[^A-Za-z0-9._-]+")
 _URL_SAFE = str.maketrans("-_", "+/")
 _NAME_MOST = 80
 _ANYTHING = "an http or https address, a data URL or base64"
-_ORDER: Sequence[Way] = ("inline", "upload", "address")
 
 
 class InputRefused(InvalidBody):
@@ -241,11 +240,6 @@ class Inputs:
             return await self._run(decoded, value, start)
         except (binascii.Error, ValueError):
             raise InputRefused(field, f"Expected {_ANYTHING}, received {received(value)}") from None
-
-
-def way_of(takes: Collection[Way]) -> Way:
-    """Say how a provider is handed a file that it takes in these ways: inline, else uploaded, else by address."""
-    return next(way for way in _ORDER if way in takes)
 
 
 def _check_kind(kind: Kind, wanted: Wanted) -> None:

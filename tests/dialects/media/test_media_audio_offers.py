@@ -2,14 +2,12 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from urllib.parse import urlsplit
 
 import pytest
 
 from modelport.catalogue.facts import Model, Offer, Operation
 from modelport.catalogue.load import load
 from modelport.catalogue.parameters import Parameter
-from modelport.core.errors import Secret
 from modelport.dialects.media.addresses import OCR, SPEECH, SPEECH_BYTES, TRANSCRIPTION, Met
 from modelport.dialects.media.call import Sent, checked, taken_by
 from modelport.dialects.media.table import media_dialect
@@ -19,10 +17,9 @@ from modelport.dialects.wire import Target, UpstreamRequest
 from modelport.operations.made import File, Made, Pages, Sound, Transcript
 from modelport.operations.media import Upload
 from modelport.serving.carrying import carried
-from modelport.upstream.head import credential
+from tests.dialects.media import offers
 from tests.fake.media.files import png, wav
 from tests.fake.media.seam import MediaAnswer, MediaStudio
-from tests.fake.media.table import media_answer
 from tests.twins.files import TwinFiles
 
 UNPLAYED = frozenset({"azure", "openrouter"})
@@ -141,13 +138,7 @@ def order_of(model: Model, offer: Offer, fields: Fields, met: Met | None = None)
 
 def asked(offer: Offer, request: UpstreamRequest, studio: MediaStudio) -> MediaAnswer:
     """Have the fake answer a request; fails where it refuses."""
-    provider = offer.provider
-    base = f"/{provider.id}{urlsplit(provider.base_url).path.rstrip('/')}"
-    sent = (*request.headers, credential(provider.auth, Secret("sk-fake-key"), provider.id))
-    headers = {name.decode().lower(): value.decode() for name, value in sent}
-    path, _, query = request.path.partition("?")
-    found = media_answer(request.method, base + path, query, headers, request.body, studio)
-    assert found is not None, f"nobody answers at {base + path}"
+    found = offers.asked(offer, request, studio)
     assert found.status in (200, 201, 202), found.body
     return found
 

@@ -1,4 +1,4 @@
-"""Alibaba's pictures.
+"""Alibaba's pictures, and the way to its speech.
 
 Fields by model: https://www.alibabacloud.com/help/en/model-studio/qwen-image-generation-and-editing-api-reference,
 https://www.alibabacloud.com/help/en/model-studio/wan-image-generation-and-editing-api-reference,
@@ -9,6 +9,7 @@ import re
 from typing import Any
 from uuid import uuid4
 
+from tests.fake.media import dashscope_speech
 from tests.fake.media.files import png
 from tests.fake.media.seam import MediaAnswer, MediaAsked, Refused, bearer, only, reachable
 from tests.fake.vendor import words
@@ -48,6 +49,8 @@ def answer(asked: MediaAsked) -> MediaAnswer | None:
     bearer(asked)
     if asked.path.startswith("/tasks/"):
         return _told(asked)
+    if asked.path == _NOW and asked.json.get("model") == dashscope_speech.MODEL:
+        return dashscope_speech.spoken(asked)
     if asked.path == _NOW and asked.json.get("model") in _PARAMETERS:
         return _now(asked)
     return _later(asked) if asked.path == _LATER else None

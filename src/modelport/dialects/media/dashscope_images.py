@@ -82,7 +82,7 @@ class DashscopeImages(Usual):
     def ask(self, order: Order, ticket: Ticket) -> UpstreamRequest:
         """Ask for a picture, submit a task, or ask after it."""
         if ticket.stage == POLL:
-            return _request(f"{TASKS}/{ticket.facts['id']}", {}, method="GET")
+            return request(f"{TASKS}/{ticket.facts['id']}", {}, method="GET")
         model, taking = order.target.offer.upstream, Taking(order)
         form = _form_of(model)
         prompt, pictures = taking.text("prompt"), taking.pictures()
@@ -99,13 +99,13 @@ class DashscopeImages(Usual):
             if (avoided := parameters.pop("negative_prompt", None)) is not None:
                 given["negative_prompt"] = avoided
             body: dict[str, object] = {"model": model, "input": given, "parameters": parameters}
-            return _request(LATER, body, taking.dropped, is_task=True)
+            return request(LATER, body, taking.dropped, is_task=True)
         content: list[dict[str, object]] = [
             {"image": data_url(one) if isinstance(one, Upload) else one} for one in pictures
         ]
         named = model if pictures else TEXT_ONLY.get(model, model)
         turn = {"role": "user", "content": [*content, {"text": prompt}]}
-        return _request(NOW, {"model": named, "input": {"messages": [turn]}, "parameters": parameters}, taking.dropped)
+        return request(NOW, {"model": named, "input": {"messages": [turn]}, "parameters": parameters}, taking.dropped)
 
     def read(self, order: Order, ticket: Ticket, told: Told) -> Made | Ticket:
         """Read pictures, a receipt, or the state of a task."""
@@ -130,7 +130,7 @@ def _form_of(model: str) -> _Form:
     return next(form for start, form in FORMS if model.startswith(start))
 
 
-def _request(
+def request(
     path: str,
     body: dict[str, object],
     dropped: Sequence[str] = (),
@@ -138,6 +138,7 @@ def _request(
     method: Literal["GET", "POST"] = "POST",
     is_task: bool = False,
 ) -> UpstreamRequest:
+    """Write a request to DashScope's own API, beside the compatible mode."""
     headers = (*JSON_HEADERS, (b"x-dashscope-async", b"enable")) if is_task else JSON_HEADERS
     if method == "GET":
         return UpstreamRequest(path, JSON_HEADERS[1:], b"", False, method=method, beside=BESIDE)

@@ -5,7 +5,8 @@ holds for a day.
 """
 
 from modelport.dialects.media.asked import asked
-from modelport.dialects.media.reading_json import members, needed, post, text
+from modelport.dialects.media.dashscope_images import NOW, request
+from modelport.dialects.media.reading_json import members, needed, text
 from modelport.dialects.media.sounds import characters
 from modelport.dialects.media.transcripts import inner
 from modelport.dialects.media.usual import Usual
@@ -13,7 +14,6 @@ from modelport.dialects.media.wire import Carriage, Order, Ticket, Told
 from modelport.dialects.wire import MalformedReply, UpstreamFault, UpstreamRequest
 from modelport.operations.made import File, Made, Sound
 
-PATH = "/services/aigc/multimodal-generation/generation"
 KIND = "audio/wav"
 
 
@@ -26,7 +26,7 @@ class DashScopeSpeech(Usual):
         """Write a call."""
         del ticket
         fields, dropped = asked(order)
-        return post(PATH, {"model": order.target.offer.upstream, "input": fields}, dropped)
+        return request(NOW, {"model": order.target.offer.upstream, "input": fields}, dropped)
 
     def read(self, order: Order, ticket: Ticket, told: Told) -> Made | Ticket:
         """Read where the sound is."""

@@ -11,7 +11,7 @@ from modelport.operations.made import Made
 from modelport.operations.media import MediaCall
 
 Carriage = Literal["inline", "link"]
-"""How a provider takes a file: inside the request, or as an address that it fetches."""
+"""How a provider takes a file: inside the request or an upload that is a step before it, or as an address."""
 
 
 class Order(Struct, frozen=True):
