@@ -13,6 +13,9 @@ from tests.fake.media.seam import MediaAnswer, MediaAsked, Refused, bearer, reac
 
 PREFIX = "/fal"
 _STATUS = re.compile(r"/([^/]+/[^/]+)/requests/([^/]+)(/status)?")
+_NEEDED = {"/topaz/sharpen/image": "model", "/fal-ai/uso": "input_image_urls"}
+"""What some apps call what others call otherwise: https://fal.ai/models/topaz/sharpen/image/llms.txt,
+https://fal.ai/models/fal-ai/uso/llms.txt (read 2026-11-29)."""
 _FILES = re.compile(r"(^|_)(url|urls|image|audio)$")
 
 
@@ -36,6 +39,8 @@ def answer(asked: MediaAsked) -> MediaAnswer | None:
 
 def _taken(asked: MediaAsked) -> MediaAnswer:
     body = asked.json
+    if (needed := _NEEDED.get(asked.path)) is not None and not body.get(needed):
+        raise Refused(422, f"{needed}: Field required")
     for name, value in body.items():
         if _FILES.search(name):
             for address in value if isinstance(value, list) else [value]:
