@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+from collections.abc import Mapping
 
 import msgspec
 
@@ -26,7 +27,7 @@ def signed(pair: Secret, now_ms: int) -> Secret:
     return Secret(f"{said}.{_packed(hmac.digest(key.encode(), said.encode(), hashlib.sha256))}")
 
 
-def _written(value: dict[str, str] | dict[str, str | int]) -> str:
+def _written(value: Mapping[str, object]) -> str:
     return _packed(msgspec.json.encode(value))
 
 
