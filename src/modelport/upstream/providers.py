@@ -91,15 +91,19 @@ class Providers:
         """Send; enter to wait for the answer's headers. Raises `UpstreamProblem`s, here or on entering."""
         key = (offer.provider.id, offer.model_id, request.method, request.beside + request.path, request.headers)
         route = self._routes.get(key)
-        if route is None or (route.offer is not offer and route.offer != offer):
-            route = self._learn(key, offer, request)
-        elif route.until_s is not None and route.until_s <= self._clock.monotonic_s():
+        if route is None or self._is_old(route, offer):
             route = self._learn(key, offer, request)
         body = request.body
         head = route.head + b"%d\r\n\r\n" % len(body)
         if route.bucket is not None:
             return Exchange(route.bucket, route.peer, head, body, route.gate)
         return self._engine_exchange(route, head, body)
+
+    def _is_old(self, route: _Route, offer: Offer) -> bool:
+        """Whether the offer is another one by now, or the token in the head is too old."""
+        if route.offer is not offer and route.offer != offer:
+            return True
+        return route.until_s is not None and route.until_s <= self._clock.monotonic_s()
 
     def _learn(self, key: _RouteKey, offer: Offer, request: UpstreamRequest) -> _Route:
         provider = offer.provider
