@@ -26,7 +26,8 @@ def test_the_list_shows_what_is_known_and_what_is_here(folder: Path) -> None:
 def test_the_list_for_scripts_is_json(folder: Path) -> None:
     listed = json.loads(run(folder, "list", "--json").stdout)
     assert [one["id"] for one in listed if one["default"]] == ["qwen2.5-coder-0.5b-instruct"]
-    assert all(one["present"] is False and one["licence"] in ("Apache-2.0", "MIT") for one in listed)
+    assert [one["id"] for one in listed if one["present"]] == ["basic-moderation"]
+    assert all(one["licence"] in ("Apache-2.0", "MIT") for one in listed)
 
 
 def test_a_wrong_copy_is_told_with_both_hashes_and_not_kept(folder: Path, tmp_path: Path) -> None:

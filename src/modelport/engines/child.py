@@ -10,7 +10,7 @@ from pathlib import Path
 
 from modelport.core.errors import Problem
 from modelport.engines import openmp
-from modelport.engines.entries import CHAT, EMBEDDINGS, OCR, SPEECH, TRANSCRIPTION, Weights
+from modelport.engines.entries import CHAT, EMBEDDINGS, MODERATION, OCR, SPEECH, TRANSCRIPTION, Weights
 
 TERM_WAIT_S = 3.0
 _HEALTH_POLL_S = 0.05
@@ -71,6 +71,7 @@ _MODULES = {
     SPEECH: "modelport.engines.speech",
     TRANSCRIPTION: "modelport.engines.transcription",
     OCR: "modelport.engines.ocr",
+    MODERATION: "modelport.engines.moderation",
 }
 
 

@@ -14,6 +14,7 @@ EMBEDDINGS = "embed"
 SPEECH = "speech"
 TRANSCRIPTION = "transcription"
 OCR = "ocr"
+MODERATION = "moderation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,8 @@ class Weights:
     engine: str = CHAT
     """The NAME of `base_url = "unix:NAME"` that loads them."""
     is_default: bool = False
+    is_included: bool = False
+    """Whether the file comes with the product: it is small, always here, and never fetched."""
     sampling: Sampling = Sampling()
     wheels: tuple[WheelPart, ...] = ()
     urls: tuple[str, ...] = field(default=())
@@ -165,8 +168,21 @@ File = Weights | Companion
 """A file of known size and hash, with the places where it can be had."""
 
 
+class Included(Problem):
+    """The file belongs to the product and cannot be removed."""
+
+    def __init__(self, weights_id: str) -> None:
+        super().__init__(f"'{weights_id}' is a part of Modelport and stays with it.")
+        self.weights_id = weights_id
+
+
 class _Catalogue(msgspec.Struct, forbid_unknown_fields=True):
     weights: tuple[Weights, ...]
+
+
+def included_file(entry: Weights) -> Path:
+    """Say where a file is that comes with the product."""
+    return Path(str(resources.files("modelport.engines").joinpath("data", entry.file)))
 
 
 def built_in_weights() -> tuple[Weights, ...]:

@@ -57,10 +57,11 @@ class Machine:
         """Name what an engine runs on."""
         if engine == CHAT:
             return f"xllamacpp {self.library_version}"
-        return self.extras.get(engine, EXTRAS[engine].packages[0])
+        extra = EXTRAS.get(engine)
+        return "no more than Modelport" if extra is None else self.extras.get(engine, extra.packages[0])
 
     def _extra_obstacle(self, engine: str) -> str | None:
-        if engine in self.extras:
+        if engine in self.extras or engine not in EXTRAS:
             return None
         return (
             "what it runs on is not installed. Install it with "

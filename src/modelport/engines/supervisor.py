@@ -13,12 +13,21 @@ from typing import Self
 
 from modelport.engines.child import Child, Command, EngineFailed, Launch, own_command
 from modelport.engines.engine import Engine, EngineSettings
-from modelport.engines.entries import CHAT, EMBEDDINGS, OCR, SPEECH, TRANSCRIPTION, UnknownWeights, Weights
+from modelport.engines.entries import (
+    CHAT,
+    EMBEDDINGS,
+    MODERATION,
+    OCR,
+    SPEECH,
+    TRANSCRIPTION,
+    UnknownWeights,
+    Weights,
+)
 from modelport.engines.machine import Machine, this_machine
 from modelport.engines.weights import WeightsStore
 from modelport.serving.ports import ProviderBusy, ProviderUnavailable
 
-ENGINES = (CHAT, EMBEDDINGS, SPEECH, TRANSCRIPTION, OCR)
+ENGINES = (CHAT, EMBEDDINGS, SPEECH, TRANSCRIPTION, OCR, MODERATION)
 """Each NAME of `base_url = "unix:NAME"`."""
 SOCKET_PATH_BYTES = 103
 """The system's bound on the path of a socket: 107 on Linux, 103 on macOS."""
@@ -168,10 +177,14 @@ class Engines:
         return await Child.start(launch, self._command, self._settings.load_timeout_s)
 
     async def _begin(self, engine: Engine) -> None:
-        """Start an engine, after unloading the one idle longest where one more would be too many."""
+        """Start an engine, after unloading the one idle longest where one more would be too many.
+
+        Those whose weights are included are small, and do not count.
+        """
         async with self._room:
-            resident = [one for one in self._engines.values() if one.is_resident and one is not engine]
-            if len(resident) >= self._settings.resident:
+            others = [one for one in self._engines.values() if one is not engine and self._is_large(one)]
+            resident = [one for one in others if one.is_resident]
+            if self._is_large(engine) and len(resident) >= self._settings.resident:
                 idle = [one for one in resident if one.is_idle]
                 if not idle:
                     raise ProviderBusy(
@@ -181,6 +194,9 @@ class Engines:
                     )
                 await min(idle, key=lambda one: one.used_at_s).stop()
             engine.begin()
+
+    def _is_large(self, engine: Engine) -> bool:
+        return not self._store.entry(engine.weights_id).is_included
 
     async def _reap(self) -> None:
         """Unload what nobody has used for long."""

@@ -18,6 +18,7 @@ from modelport.engines.entries import (
     MEBIBYTE,
     Companion,
     File,
+    Included,
     NoSpace,
     SourceFailed,
     UnknownWeights,
@@ -25,6 +26,7 @@ from modelport.engines.entries import (
     WeightsUnavailable,
     WrongHash,
     built_in_weights,
+    included_file,
 )
 from modelport.engines.joining import Progress, copy_checked, sha256_of
 
@@ -135,6 +137,8 @@ class WeightsStore:
         """Return the main file if all are there and unchanged since their hashes were checked; reads no weights."""
         entry = self.entry(weights_id)
         file = self._file(entry)
+        if entry.is_included:
+            return file
         try:
             marker = msgspec.json.decode((file.parent / _MARKER).read_bytes(), type=_Marker)
             return file if marker == _state(entry, file) else None
@@ -177,14 +181,18 @@ class WeightsStore:
                 path = file.parent / one.file
                 found = sha256_of(path) if path.is_file() else "that of nothing, for it is missing"
                 if found != one.sha256:
-                    shutil.rmtree(file.parent)
+                    if not entry.is_included:
+                        shutil.rmtree(file.parent)
                     raise WrongHash(f"'{path}'", one.sha256, found)
-            self._mark(entry)
+            if not entry.is_included:
+                self._mark(entry)
             return file
 
     def remove(self, weights_id: str) -> bool:
-        """Delete the file and whatever was fetched of it; tells whether there was anything."""
+        """Delete the file and whatever was fetched of it; tells whether there was anything. Raises `Included`."""
         entry = self.entry(weights_id)
+        if entry.is_included:
+            raise Included(weights_id)
         with self._locked(entry):
             places = [place for place in (self._file(entry).parent, self._partial(entry)) if place.exists()]
             for place in places:
@@ -202,7 +210,7 @@ class WeightsStore:
         return file
 
     def _file(self, entry: Weights) -> Path:
-        return self.folder / entry.sha256 / entry.file
+        return included_file(entry) if entry.is_included else self.folder / entry.sha256 / entry.file
 
     def _partial(self, entry: Weights) -> Path:
         return self.folder / "partial" / entry.id
