@@ -23,14 +23,16 @@ from tests.acceptance.conftest import balance_of
 from tests.acceptance.gateway import FAKE_KEY, SECRETS, Gateway, fake_provider
 from tests.catalogue.drawn import media_models, required_of
 from tests.fake.media.files import MP3, png
+from tests.fake.media.openai import HARMFUL
 from tests.fake.overlay import write_media_redirects
 from tests.serving.test_media import met_of
 
 CATALOGUE = load()
-MADE = ("images", "speech", "transcription", "ocr")
+MADE = ("images", "speech", "transcription", "ocr", "moderation")
 PICTURE = "data:image/png;base64," + base64.b64encode(png(64, 64)).decode()
 SOUND = "data:audio/mpeg;base64," + base64.b64encode(MP3).decode()
 PAGE = "data:application/pdf;base64," + base64.b64encode(b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\n%%EOF\n").decode()
+HARMLESS = "The river floods the valley every spring."
 
 
 PRICED = """
@@ -201,6 +203,38 @@ def test_pages_are_read(studio: Studio) -> None:
     assert answer["pages"][0]["markdown"]
     assert answer["usage_info"]["pages_processed"] == len(answer["pages"])
     assert answer["meta"]["usage"]["credits_used"] > 0
+
+
+def test_openai_is_asked_where_it_is_configured_and_costs_nothing(studio: Studio, sdk: openai.OpenAI) -> None:
+    before = studio.balance()
+    told = sdk.moderations.create(input=f"{HARMFUL} words")
+    assert (told.model, told.results[0].flagged) == ("omni-moderation-2024-09-26", True)
+    assert told.results[0].categories.violence
+    both = sdk.moderations.create(
+        model="omni-moderation-latest",
+        input=[{"type": "text", "text": HARMLESS}, {"type": "image_url", "image_url": {"url": PICTURE}}],
+    )
+    [verdict] = both.results
+    assert verdict.category_applied_input_types.violence == ["text", "image"]
+    assert verdict.category_applied_input_types.hate == ["text"]
+    assert studio.balance() == before
+
+
+def test_a_picture_of_ours_is_judged_without_a_public_address(studio: Studio, sdk: openai.OpenAI) -> None:
+    _, drawn, _ = studio.post("/v1/images/generations", {"model": "flux/schnell", "prompt": "a cat"})
+    ours = drawn["data"][0]["url"]
+    told = sdk.moderations.create(
+        model="omni-moderation-latest", input=[{"type": "image_url", "image_url": {"url": ours}}]
+    )
+    assert told.results[0].category_applied_input_types.sexual == ["image"]
+    assert told.results[0].category_scores.hate == 0
+
+
+def test_what_openai_refuses_is_told_in_its_words(sdk: openai.OpenAI) -> None:
+    picture: openai.types.ModerationImageURLInputParam = {"type": "image_url", "image_url": {"url": PICTURE}}
+    with pytest.raises(openai.BadRequestError) as refused:
+        sdk.moderations.create(model="omni-moderation-latest", input=[picture, picture])
+    assert "Number of images (2) exceeds maximum of 1" in refused.value.message
 
 
 def priced(model: Model, providers: frozenset[str]) -> bool:

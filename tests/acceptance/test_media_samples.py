@@ -23,8 +23,10 @@ MODELS = (
     "deepgram/aura-2",
     "#g1_nova-2-general",
     "mistral/mistral-ocr-latest",
+    "openai/omni-moderation-latest",
+    "modelport/basic-moderation",
 )
-"""Of every type that is made: pictures from words and from pictures, speech, transcripts, pages."""
+"""Of every type that is made: pictures from words and from pictures, speech, transcripts, pages, verdicts."""
 UNMADE = ("alibaba/wan-2-6-t2v", "alibaba/wan-2-6-i2v", "minimax/music-2.6", "triposr")
 """Of every type that this version plans and prices but does not make: videos, music, meshes."""
 _EXAMPLE = re.compile(r"https://(?:mdn\.github\.io|www\.rfc-editor\.org)/[^\s\"'\\]+\.(\w+)")

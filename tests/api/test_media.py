@@ -24,6 +24,7 @@ ADDRESSES: list[tuple[str, Met | None, Scope]] = [
     ("/audio/transcriptions", addresses.CAPTIONS, "model:speech"),
     ("/audio/translations", addresses.TRANSLATIONS, "model:speech"),
     ("/ocr", addresses.OCR, "model:ocr"),
+    ("/moderations", addresses.MODERATION, "model:moderation"),
 ]
 FORMS = [path for path, met, _ in ADDRESSES if met is not None and met.takes_forms]
 

@@ -18,7 +18,6 @@ NOT_BUILT = [
     ("GET", "/v2/video/generations"),
     ("GET", "/v2/generate/video/kling/generation"),
     ("GET", "/v2/generate/audio"),
-    ("POST", "/v1/moderations"),
     ("POST", "/v1/files"),
 ]
 

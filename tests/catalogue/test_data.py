@@ -109,6 +109,7 @@ def test_a_provider_behind_a_key_names_the_variable_that_holds_it(catalogue: Cat
         "lmstudio": "LMSTUDIO_BASE_URL",
         "local": "",
         "local-embeddings": "",
+        "local-moderation": "",
         "local-ocr": "",
         "local-speech": "",
         "local-transcription": "",

@@ -47,7 +47,8 @@ def test_a_replacement_is_a_model_that_is_there(catalogue: Catalogue) -> None:
 def test_no_shelf_has_fewer_ids_than_the_platform(catalogue: Catalogue) -> None:
     counts = dict.fromkeys(LEAST, 0)
     for model in catalogue.models():
-        counts[model.category] += 1 + len(model.aliases)
+        if model.category in counts:
+            counts[model.category] += 1 + len(model.aliases)
     assert {category: count for category, count in counts.items() if count < LEAST[category]} == {}
 
 

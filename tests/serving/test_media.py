@@ -43,6 +43,7 @@ METS = (
     addresses.SPEECH,
     addresses.TRANSCRIPTION,
     addresses.OCR,
+    addresses.MODERATION,
     video_of("kling/generation"),
 )
 REFUSALS = (Unserved, Unspoken, Unpriced, InsufficientFunds)
@@ -128,6 +129,8 @@ async def test_with_every_provider_configured_a_call_without_money_ends_at_the_f
     everybody = (provider.id for provider in CATALOGUE.providers())
     async with studio(CATALOGUE, *everybody) as here:
         for model in remote_models():
+            if any(offer.free for offer in CATALOGUE.offers(model.id)):
+                continue
             problem = await here.refused(met_of(model), least(model))
             assert isinstance(problem, REFUSALS), (model.id, problem)
             assert isinstance(problem, Unserved) is (not CATALOGUE.offers(model.id))
@@ -186,6 +189,52 @@ async def test_a_request_for_pages_that_names_no_model_is_for_the_one_that_has_n
         problem = await here.refused(addresses.OCR, {"document": "https://files.example/a.pdf"})
         assert isinstance(problem, Unserved)
         assert [row.model for row in here.rows] == ["gc-document-ai"]
+
+
+@pytest.mark.parametrize(
+    ("configured", "model"), [((), "modelport/basic-moderation"), (("openai",), "openai/omni-moderation-latest")]
+)
+async def test_a_text_to_judge_that_names_no_model_is_for_the_best_that_is_configured(
+    configured: tuple[str, ...], model: str
+) -> None:
+    async with studio(CATALOGUE, *configured) as here:
+        await here.refused(addresses.MODERATION, {"input": 4})
+        assert [(row.model, row.error) for row in here.rows] == [(model, "invalid_body")]
+
+
+async def test_a_chat_model_that_is_to_judge_names_those_that_do() -> None:
+    async with studio() as here:
+        problem = await here.refused(addresses.MODERATION, {"model": "openai/gpt-oss-safeguard-20b", "input": "a"})
+    assert isinstance(problem, WrongOperation)
+    assert "a chat model: call POST /v1/chat/completions" in problem.message
+    assert "openai/omni-moderation-latest and modelport/basic-moderation" in problem.message
+
+
+PICTURE = {"type": "image_url", "image_url": {"url": "https://files.example/a.png"}}
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "faults"),
+    [
+        ("basic-moderation", [{"type": "text", "text": "a"}, PICTURE], ["'input[1].type': Expected 'text', received"]),
+        ("basic-moderation", [PICTURE], ["'input[0].type': Expected 'text', received"]),
+        ("basic-moderation", ["a", 4], ["'input[1]': Expected string of at most 200000 characters, received 4"]),
+        ("basic-moderation", "a" * 200_001, ["'input': Expected string of at most 200000 characters"]),
+        ("basic-moderation", None, ["'input': Required"]),
+        ("omni-moderation-latest", ["a", PICTURE], ["'input[1]': Expected string, received"]),
+        ("omni-moderation-latest", [PICTURE, "a"], ["'input[1]': Expected object"]),
+        ("omni-moderation-latest", [{"type": "sound"}], ["'input[0].type': Expected one of 'text', 'image_url'"]),
+        ("omni-moderation-latest", [{"type": "image_url", "image_url": {}}], ["'input[0].image_url.url': Required"]),
+        ("omni-moderation-latest", [{**PICTURE, "image_url": {"url": "a.png"}}], ["'input[0].image_url.url': Exp"]),
+        ("omni-moderation-latest", [], ["'input': Expected "]),
+        ("omni-moderation-latest", 4, ["'input': Expected string or array"]),
+    ],
+)
+async def test_what_cannot_be_judged_is_told_by_its_place(model: str, given: object, faults: list[str]) -> None:
+    async with studio() as here:
+        problem = await here.refused(addresses.MODERATION, {"model": model, "input": given})
+    assert isinstance(problem, InvalidBody)
+    assert [told[: len(fault)] for told, fault in zip(problem.faults, faults, strict=False)] == faults
 
 
 async def test_what_does_not_fit_is_told_before_who_would_serve_it() -> None:

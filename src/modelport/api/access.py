@@ -54,6 +54,7 @@ ACCESS: dict[str, Access] = {
     "speech": Access("regular", "model:speech"),
     "transcription": Access("regular", "model:speech"),
     "ocr": Access("regular", "model:ocr"),
+    "moderation": Access("regular", "model:moderation"),
     "transcription.show": Access("regular", "model:speech"),
     "jobs.show": Access("anyone"),
     "jobs.list": Access("regular"),

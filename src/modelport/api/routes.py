@@ -124,7 +124,6 @@ NOT_BUILT: Mapping[str, str] = {
     "assistants": _CHAT,
     "threads": _CHAT,
     "mcp": _CHAT,
-    "moderations": "ask a moderation model through POST /v1/chat/completions",
     "images": _MEDIA,
     "generate": _MEDIA,
     "audio": _MEDIA,

@@ -115,6 +115,7 @@ def media_routes(media: MediaRoutes) -> tuple[Route, ...]:
         Route(inference("/audio/transcriptions"), {"POST": ("transcription", media.captions)}),
         Route(inference("/audio/translations"), {"POST": ("transcription", media.translations)}),
         Route(inference("/ocr"), {"POST": ("ocr", media.ocr)}),
+        Route(inference("/moderations"), {"POST": ("moderation", media.moderation)}),
     )
 
 

@@ -6,9 +6,21 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal, get_args
 
-Operation = Literal["chat", "embeddings", "images", "video", "music", "speech", "transcription", "ocr", "3d"]
+Operation = Literal[
+    "chat", "embeddings", "images", "video", "music", "speech", "transcription", "ocr", "3d", "moderation"
+]
 Category = Literal[
-    "text", "image", "video", "speech-to-text", "text-to-speech", "voice-chat", "music", "ocr", "3d", "embedding"
+    "text",
+    "image",
+    "video",
+    "speech-to-text",
+    "text-to-speech",
+    "voice-chat",
+    "music",
+    "ocr",
+    "3d",
+    "embedding",
+    "moderation",
 ]
 """The shelves on which users look for a model."""
 CATEGORIES: Mapping[Operation, Category] = {
@@ -21,6 +33,7 @@ CATEGORIES: Mapping[Operation, Category] = {
     "transcription": "speech-to-text",
     "ocr": "ocr",
     "3d": "3d",
+    "moderation": "moderation",
 }
 """Where a model stands that does not say otherwise."""
 ENDPOINTS: Mapping[Operation, tuple[str, ...]] = {
@@ -33,6 +46,7 @@ ENDPOINTS: Mapping[Operation, tuple[str, ...]] = {
     "transcription": ("/v1/stt/create",),
     "ocr": ("/v1/ocr",),
     "3d": ("/v1/images/generations",),
+    "moderation": ("/v1/moderations",),
 }
 """The paths that serve a model that does not say otherwise; every chat model answers on each of the three."""
 SpokenDialect = Literal[
@@ -66,6 +80,7 @@ SpokenDialect = Literal[
     "google_imagen",
     "kling",
     "topaz",
+    "openai_moderations",
 ]
 """The wire formats that this version calls."""
 Dialect = Literal[
@@ -86,7 +101,7 @@ Dialect = Literal[
 ]
 """Those and the ones that are known by name."""
 SPOKEN: frozenset[Dialect] = frozenset(get_args(SpokenDialect))
-MADE: frozenset[Operation] = frozenset({"chat", "embeddings", "images", "speech", "transcription", "ocr"})
+MADE: frozenset[Operation] = frozenset({"chat", "embeddings", "images", "speech", "transcription", "ocr", "moderation"})
 """What this version calls models for: some formats are used for more."""
 AuthScheme = Literal[
     "none",

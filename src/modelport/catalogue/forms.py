@@ -34,6 +34,7 @@ DIALECTS: dict[Operation, tuple[str, ...]] = {
     "transcription": ("openai_audio", "deepgram", "assemblyai", "elevenlabs", "azure_speech", "fal_queue"),
     "ocr": ("mistral_ocr", "google_documentai", "zhipu_ocr"),
     "3d": ("fal_queue",),
+    "moderation": ("openai_moderations",),
 }
 # fmt: on
 """The wire formats of each operation."""

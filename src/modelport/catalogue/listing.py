@@ -25,6 +25,7 @@ _LIST_TYPES: dict[Operation, str] = {
     "transcription": "internal/speech-to-text/submit",
     "ocr": "internal/optical-character-recognition",
     "3d": "openai/image-generations",
+    "moderation": "openai/moderations",
 }
 _SEED_TYPES: dict[Operation, str] = {
     "chat": "chat-completion",
@@ -36,6 +37,7 @@ _SEED_TYPES: dict[Operation, str] = {
     "transcription": "stt",
     "ocr": "ocr",
     "3d": "3d",
+    "moderation": "moderation",
 }
 _BY_ENDPOINT = {
     "/v1/responses": ("openai/responses/submit", "responses"),
@@ -114,6 +116,7 @@ _MEDIA_UNITS: Mapping[Operation, tuple[str, str, str]] = {
     "transcription": ("audio", "provided", "input"),
     "ocr": ("file", "provided", "input"),
     "3d": ("3d", "generated", "output"),
+    "moderation": ("text", "provided", "input"),
 }
 """Content, origin and measure of what is paid by a unit of media: what is made, or what was given to be read."""
 

@@ -261,6 +261,8 @@ def _any(parameter: Parameter, value: object, place: str, found: _Found) -> obje
             return taken
         tried.append((choice, trial))
     meant = [(choice, trial) for choice, trial in tried if _is_meant(choice, value)]
+    if len(meant) > 1:
+        meant = [(choice, trial) for choice, trial in meant if _holds(choice, value)]
     if len(meant) == 1:
         found.faults.extend(meant[0][1].faults)
     elif (tag := _tag(parameter.any_of, value)) is not None:
@@ -281,10 +283,19 @@ def _is_meant(choice: Parameter, value: object) -> bool:
     return choice.type in _MEANT.get(type(value), ())
 
 
+def _holds(choice: Parameter, value: object) -> bool:
+    """Whether the first of a list is of a kind that the items of this choice are; true of what is no list."""
+    if choice.items is None or not isinstance(value, list) or not value:
+        return True
+    kinds = {one.type for one in (choice.items, *choice.items.any_of)}
+    return not kinds.isdisjoint(_MEANT.get(type(cast("list[object]", value)[0]), ()))
+
+
 _MEANT: Mapping[type, tuple[str, ...]] = {
     str: ("string",),
     bool: ("boolean",),
     list: ("array",),
+    dict: ("object",),
     int: ("integer", "number"),
     float: ("number",),
 }

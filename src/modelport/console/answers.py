@@ -6,6 +6,7 @@ from modelport.catalogue.facts import Model, Rates
 from modelport.console.asks import CHAT, MESSAGES, RESPONSES
 from modelport.console.literals import JSON
 from modelport.core.credits import CREDITS_PER_USD, to_usd
+from modelport.operations.moderation import CATEGORIES
 from modelport.pricing.charge import charge
 
 Json = Mapping[str, object]
@@ -96,8 +97,22 @@ def _media(model: Model, endpoint: str) -> Json:
         case "ocr":
             page = {"index": 0, "markdown": "# Harbour rules", "dimensions": None}
             return {"pages": [page], "model": model.id, "usage_info": {"pages_processed": 1}}
+        case "moderation":
+            return _verdict(model)
         case _:
             return {"model_mesh": {"url": f"{_FILES}/mesh.glb", "file_name": "mesh.glb"}}
+
+
+def _verdict(model: Model) -> Json:
+    told: list[Json] = [
+        {
+            "flagged": False,
+            "categories": dict.fromkeys(CATEGORIES, False),
+            "category_scores": dict.fromkeys(CATEGORIES, 0.0012),
+            "category_applied_input_types": {name: ["text"] for name in CATEGORIES},
+        }
+    ]
+    return {"id": "modr-…", "model": model.id, "results": told}
 
 
 def _transcript(model: Model) -> Json:

@@ -241,6 +241,7 @@ _PLAIN_READS: Sequence[tuple[str, str]] = (
     (MESSAGES, 'answer["content"]'),
     ("/v1/tts", 'answer["audio"]'),
     ("/v1/ocr", 'answer["pages"]'),
+    ("/v1/moderations", 'answer["results"]'),
     (_SYNCHRONOUS, 'answer["data"]'),
     ("/v1/stt", 'answer["text"]'),
 )

@@ -43,6 +43,7 @@ _MORE = (
     ("audio", "With audio", ("audio_url", "audio_urls", "reference_audio_url")),
 )
 _FREE_TEXT = "harbour"
+_REMARK = "What a lovely harbour!"
 
 
 def media_asks(model: Model, parameters: Parameters) -> tuple[Ask, ...]:
@@ -56,6 +57,9 @@ def media_asks(model: Model, parameters: Parameters) -> tuple[Ask, ...]:
             if key == "frames" and "image_url" in parameters:
                 more["image_url"] = fitting("image_url", parameters["image_url"], model.operation)
             found.append(Ask(key, title, more))
+    if model.operation == "moderation" and "image" in model.inputs:
+        parts = [{"type": "text", "text": _REMARK}, {"type": "image_url", "image_url": {"url": PICTURE_URL}}]
+        found.append(Ask("image", "A text and a picture", {**body, "input": parts}))
     stream = parameters.get("stream")
     if stream is not None and stream.enum != (False,):
         note = "The sound comes as bytes while it is made."

@@ -15,6 +15,7 @@ TASKS: Mapping[Category, tuple[str, str]] = {
     "ocr": ("OCR", "documents into text"),
     "3d": ("3D", "meshes from pictures"),
     "embedding": ("Embeddings", "search and similarity"),
+    "moderation": ("Moderation", "what is harmful in texts"),
 }
 """Each shelf: its name, and what is on it."""
 CAPABILITIES: Mapping[str, str] = {
@@ -75,6 +76,7 @@ OPERATIONS: Mapping[Operation, str] = {
     "transcription": "transcription model",
     "ocr": "document model",
     "3d": "3D model",
+    "moderation": "moderation model",
 }
 ENDPOINTS: Mapping[str, str] = {
     "/v1/chat/completions": "Chat Completions",
@@ -91,6 +93,7 @@ ENDPOINTS: Mapping[str, str] = {
     "/v1/stt/create": "Transcription",
     "/v1/stt": "Transcription, in one call",
     "/v1/ocr": "OCR",
+    "/v1/moderations": "Moderation",
 }
 
 

@@ -17,6 +17,7 @@ Scope = Literal[
     "model:embeddings",
     "model:speech",
     "model:ocr",
+    "model:moderation",
 ]
 Retention = Literal["no_reset", "day", "week", "month"]
 DisconnectPolicy = Literal["drain_and_bill", "cancel_and_bill_delivered"]

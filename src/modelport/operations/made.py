@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from modelport.operations.moderation import Verdict
 from modelport.operations.usage import Usage
 
 
@@ -75,4 +76,13 @@ class Pages(Struct, frozen=True, kw_only=True):
     usage: Usage | None = None
 
 
-Made = Pictures | Sound | Transcript | Pages
+class Verdicts(Struct, frozen=True, kw_only=True):
+    """What was found harmful: one verdict for each text, or one for all parts together."""
+
+    results: Sequence[Verdict]
+    id: str
+    model: str
+    usage: Usage | None = None
+
+
+Made = Pictures | Sound | Transcript | Pages | Verdicts

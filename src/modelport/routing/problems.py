@@ -106,16 +106,18 @@ _KINDS: dict[Operation, str] = {
     "transcription": "a speech-to-text model",
     "ocr": "an OCR model",
     "3d": "a 3D model",
+    "moderation": "a moderation model",
 }
 
 
 class WrongOperation(Problem):
-    """The caller asked of a model what it is not for; `operation` is what was asked."""
+    """The caller asked of a model what it is not for; `operation` is what was asked, `fitting` are models for that."""
 
     param = "model"
 
-    def __init__(self, model: Model, operation: Operation) -> None:
+    def __init__(self, model: Model, operation: Operation, fitting: Sequence[str] = ()) -> None:
         kind, path = _KINDS[model.operation], model.endpoints[0]
-        super().__init__(f"The model '{model.id}' is {kind}: call POST {path}.")
+        instead = f" What you called is for models such as {' and '.join(fitting)}." if fitting else ""
+        super().__init__(f"The model '{model.id}' is {kind}: call POST {path}.{instead}")
         self.model_id = model.id
         self.operation = operation

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from modelport.catalogue.facts import Operation
 from modelport.core.clock import Clock
 from modelport.core.credits import Credits, usd_text
 from modelport.core.errors import Problem
@@ -12,13 +13,13 @@ from modelport.core.pace import FREE_PACE
 from modelport.dialects.media import answers
 from modelport.dialects.media.addresses import Met
 from modelport.dialects.media.answers import Given
-from modelport.dialects.media.call import checked, opened, taken_by
+from modelport.dialects.media.call import UNNAMED, checked, opened, taken_by
 from modelport.dialects.media.captions import CAPTION_TYPES, captioned
 from modelport.dialects.table import Format
 from modelport.keys.key import Key
 from modelport.ledger.book import Book
 from modelport.ledger.hold import Hold
-from modelport.operations.made import File, Made, Pages, Pictures, Sound, Transcript
+from modelport.operations.made import File, Made, Pages, Pictures, Sound, Transcript, Verdicts
 from modelport.operations.media import Delivery, MediaCall
 from modelport.operations.usage import NOTHING_USED, Usage
 from modelport.pricing.charge import charge
@@ -188,6 +189,8 @@ class ServeMedia:
             return JSON_TYPE[1], answers.transcribed(made, charged)
         if isinstance(made, Pages):
             return JSON_TYPE[1], answers.pages(made, charged)
+        if isinstance(made, Verdicts):
+            return JSON_TYPE[1], answers.verdicts(made, charged)
         if isinstance(made, Sound):
             [given] = files
             if call.delivery == "bytes":
@@ -215,16 +218,28 @@ def planned(router: Router, request: MediaRequest, notes: Notes, client: Client)
     """
     met, key = request.met, notes.key
     sent = opened(request.body, request.content_type, met)
+    if not sent.model:
+        sent = structs.replace(sent, model=_unnamed(router, met.operations[0]))
     notes.model = model = router.catalogue.find(sent.model)
     mark_retiring(model, client)
     if not met.answers(model):
-        raise WrongOperation(model, met.operations[0])
+        raise WrongOperation(model, met.operations[0], UNNAMED.get(met.operations[0], ()))
     check_model(key, model)
     check_pin(key, sent.provider, model, router.catalogue)
     call = checked(sent, model, met, request.accepted)
     notes.dropped = named(call.dropped)
     plan = permitted(key, router.plan(model, sent.provider, notes.created_at_ms))
     return call, priced(plan, call)
+
+
+def _unnamed(router: Router, operation: Operation) -> str:
+    """Choose the model of a call that names none: the first for which a provider is configured, else the last."""
+    names = UNNAMED[operation]
+    return next((name for name in names if _is_sold(router, name)), names[-1])
+
+
+def _is_sold(router: Router, model_id: str) -> bool:
+    return any(router.is_configured(offer.provider.id) for offer in router.catalogue.offers(model_id))
 
 
 def priced(plan: Plan, call: MediaCall) -> Plan:

@@ -14,6 +14,7 @@ from modelport.dialects.media.addresses import (
     IMAGE_LINKS,
     IMAGES,
     MINIMAX_MUSIC,
+    MODERATION,
     MUSIC,
     OCR,
     SPEECH,
@@ -36,6 +37,7 @@ MET: dict[str, Met] = {
     "speech": SPEECH,
     "transcription": TRANSCRIPTION,
     "ocr": OCR,
+    "moderation": MODERATION,
 }
 LINK = "https://files.example/a.png"
 SOUND = "https://files.example/a.mp3"

@@ -1,7 +1,9 @@
-"""OpenAI's pictures, speech and transcripts.
+"""OpenAI's pictures, speech, transcripts and moderation.
 
 Fields: the official SDK's request types; https://platform.openai.com/docs/api-reference/images and `/audio` (read
-2026-11-29). Picture models refuse `response_format`, DALL·E takes one picture (`dall-e-3`) or ten.
+2026-11-29). Picture models refuse `response_format`, DALL·E takes one picture (`dall-e-3`) or ten. Moderation takes one
+picture, https://github.com/antiwork/gumroad/pull/4709, and gives 0 for what it does not look for in pictures,
+https://developers.openai.com/api/docs/guides/moderation.
 """
 
 import base64
@@ -9,7 +11,7 @@ import re
 from typing import Any
 
 from tests.fake.media.files import JPEG, SOUNDS, WEBP, png
-from tests.fake.media.seam import FilePart, MediaAnswer, MediaAsked, Refused, bearer, only
+from tests.fake.media.seam import FilePart, MediaAnswer, MediaAsked, Refused, bearer, only, reachable
 from tests.fake.vendor import words
 
 PREFIX = "/openai/v1"
@@ -41,6 +43,7 @@ def answer(asked: MediaAsked) -> MediaAnswer | None:
         "/audio/speech": _speak,
         "/audio/transcriptions": _hear,
         "/audio/translations": _hear,
+        "/moderations": _moderate,
     }.get(asked.path)
     if serve is None:
         return None
@@ -122,3 +125,57 @@ def _hear(asked: MediaAsked) -> MediaAnswer:
     segment = {"id": 0, "start": 0.0, "end": 1.2, "text": SAID}
     told = {"task": "transcribe", "language": "english", "duration": 1.5, "text": SAID}
     return MediaAnswer({**told, "segments": [segment], "words": words_said})
+
+
+_JUDGES = words("omni-moderation-latest omni-moderation-2024-09-26")
+_TEXT_ONLY = words("harassment harassment/threatening hate hate/threatening illicit illicit/violent sexual/minors")
+_SEEN = words("self-harm self-harm/instructions self-harm/intent sexual violence violence/graphic")
+HARMFUL = "HARMFUL"
+"""A text with this in it is violent here."""
+
+
+def _moderate(asked: MediaAsked) -> MediaAnswer:
+    body = asked.json
+    only(body, words("model input"), needs=("input",))
+    model = str(body.get("model", "omni-moderation-latest"))
+    if model not in _JUDGES:
+        raise Refused(404, f"The model '{model}' does not exist or you do not have access to it.", "model_not_found")
+    given = body["input"]
+    if isinstance(given, str):
+        results = [_verdict(given, ["text"])]
+    elif all(isinstance(one, str) for one in given):
+        results = [_verdict(one, ["text"]) for one in given]
+    else:
+        results = [_of_parts(given)]
+    asked.studio.made["openai"] += 1
+    return MediaAnswer(
+        {"id": f"modr-{asked.studio.made['openai']}", "model": "omni-moderation-2024-09-26", "results": results}
+    )
+
+
+def _of_parts(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    for index, part in enumerate(parts):
+        kind = part.get("type") if isinstance(part, dict) else None
+        if kind not in ("text", "image_url"):
+            raise Refused(400, f"Invalid value for 'input[{index}].type'.")
+        only(part, frozenset({"type", str(kind)}), needs=(str(kind),))
+    images = [reachable(part["image_url"]["url"]) for part in parts if part["type"] == "image_url"]
+    if len(images) > 1:
+        raise Refused(400, f"Number of images ({len(images)}) exceeds maximum of 1", "too_many_images")
+    texts = [part["text"] for part in parts if part["type"] == "text"]
+    return _verdict("\n".join(texts), [*(["text"] if texts else []), *(["image"] if images else [])])
+
+
+def _verdict(text: str, kinds: list[str]) -> dict[str, Any]:
+    names = sorted(_TEXT_ONLY | _SEEN)
+    violent = HARMFUL in text
+    return {
+        "flagged": violent,
+        "categories": {name: violent and name == "violence" for name in names},
+        "category_scores": {
+            name: 0.9 if violent and name == "violence" else 0.0001 if "text" in kinds else 0.0 for name in names
+        },
+        "category_applied_input_types": {
+            name: [kind for kind in kinds if kind == "text" or name in _SEEN] for name in names
+        },
+    }

@@ -130,6 +130,16 @@ MESHES = _object(
 OCR = _object(
     {"pages": _list(_object({"index": _WHOLE, "markdown": _TEXT}, ["index"])), "model": _TEXT, "meta": META}, ["pages"]
 )
+_VERDICT = _object(
+    {
+        "flagged": {"type": "boolean"},
+        "categories": {"type": "object", "additionalProperties": {"type": "boolean"}},
+        "category_scores": {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}},
+        "category_applied_input_types": {"type": "object", "additionalProperties": _list(_TEXT)},
+    },
+    ["flagged", "categories", "category_scores"],
+)
+MODERATION = _object({"id": _ID, "model": _TEXT, "results": _list(_VERDICT), "meta": META}, ["id", "model", "results"])
 
 BY_ENDPOINT: dict[str, tuple[str, Json]] = {
     "/v1/chat/completions": ("ChatCompletion", CHAT),
@@ -147,6 +157,7 @@ BY_OPERATION: dict[Operation, tuple[str, Json]] = {
     "transcription": ("Transcription", TRANSCRIPTION),
     "ocr": ("Document", OCR),
     "3d": ("Meshes", MESHES),
+    "moderation": ("Moderation", MODERATION),
 }
 EVENTS: Json = {
     "text/event-stream": {

@@ -34,6 +34,7 @@ ALL_FACTS: Mapping[str, Facts] = {
     "speech": _media("Say a text"),
     "transcription": _media("Write down what is said"),
     "ocr": _media("Read a document"),
+    "moderation": _media("Say what is harmful in texts and pictures"),
     "transcription.show": Facts("Media", "A transcript that was begun", _PLAIN, tail="id", more=(404,)),
     "jobs.list": Facts(
         "Media",

@@ -86,6 +86,10 @@ class MediaRoutes:
         """`POST /v1/ocr`."""
         await self._call(request, addresses.OCR)
 
+    async def moderation(self, request: Request) -> None:
+        """`POST /v1/moderations`."""
+        await self._call(request, addresses.MODERATION)
+
     async def job(self, request: Request) -> None:
         """`GET` of a job."""
         raise NotBuilt(

@@ -61,6 +61,7 @@ CAPTIONS = Met(("transcription",), "/v1/stt/create", takes_forms=True, is_captio
 TRANSLATIONS = Met(("transcription",), "/v1/stt/create", takes_forms=True, is_captioned=True, is_translated=True)
 """`/v1/audio/translations`."""
 OCR = Met(("ocr",), "/v1/ocr")
+MODERATION = Met(("moderation",), "/v1/moderations")
 
 
 def video_of(tail: str) -> Met | None:
@@ -73,7 +74,8 @@ def video_of(tail: str) -> Met | None:
 
 
 _WHERE: Mapping[str, Met] = {
-    met.endpoint: met for met in (IMAGES, IMAGE_EDITS, VIDEO, MUSIC, MINIMAX_MUSIC, SPEECH, TRANSCRIPTION, OCR)
+    met.endpoint: met
+    for met in (IMAGES, IMAGE_EDITS, VIDEO, MUSIC, MINIMAX_MUSIC, SPEECH, TRANSCRIPTION, OCR, MODERATION)
 }
 _VIDEO_OF = "/v2/generate/video/"
 

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from modelport.dialects.chat_body import cost_block
-from modelport.operations.made import File, Pages, Pictures, Sound, Transcript
+from modelport.operations.made import File, Pages, Pictures, Sound, Transcript, Verdicts
 from modelport.operations.media import Delivery
 
 Json = Mapping[str, object]
@@ -69,6 +69,11 @@ def pages(made: Pages, charged: int) -> bytes:
             "meta": meta_of(charged),
         }
     )
+
+
+def verdicts(made: Verdicts, charged: int) -> bytes:
+    """Write what was found harmful."""
+    return _encode({"id": made.id, "model": made.model, "results": made.results, "meta": meta_of(charged)})
 
 
 def result_of(made: Transcript) -> Json:

@@ -20,8 +20,11 @@ T = TypeVar("T")
 
 MAX_FIELDS = 1000
 FORM = "multipart/form-data"
-UNNAMED: Mapping[Operation, str] = {"ocr": "google/gc-document-ai"}
-"""The model that is meant where none is named."""
+UNNAMED: Mapping[Operation, Sequence[str]] = {
+    "ocr": ("google/gc-document-ai",),
+    "moderation": ("openai/omni-moderation-latest", "modelport/basic-moderation"),
+}
+"""The models that are meant where none is named, the best first."""
 GATEWAY_FIELDS = frozenset({"model", "provider"})
 
 _FILE_OR_LINK = Parameter(any_of=(Parameter(type="file"), Parameter(type="string", format="uri")))
@@ -48,6 +51,7 @@ class Sent(Struct, frozen=True):
     """A request as far as it can be read without its model."""
 
     model: str
+    """Empty where none was named and one is meant."""
     provider: str | None
     fields: Mapping[str, object] = {}
     """Of JSON."""
@@ -73,16 +77,15 @@ def _named(given: Mapping[str, object], met: Met) -> tuple[str, str | None]:
     model, provider = given.get("model"), given.get("provider")
     faults: list[Fault] = []
     if model is None:
-        model = UNNAMED.get(met.operations[0])
-    if model is None:
-        faults.append(Fault("model"))
+        if met.operations[0] not in UNNAMED:
+            faults.append(Fault("model"))
     elif not isinstance(model, str) or not model:
         faults.append(Fault("model", "string", shown(model) if not isinstance(model, str) else "an empty string"))
     if provider is not None and not isinstance(provider, str):
         faults.append(Fault("provider", "string", shown(provider)))
     if faults:
         raise refused(faults)
-    return cast("str", model), cast("str", provider).lower() if provider else None
+    return cast("str", model or ""), cast("str", provider).lower() if provider else None
 
 
 def _members(body: bytes) -> dict[str, object]:

@@ -9,7 +9,7 @@ from modelport.jobs.job import Failure, Job
 from modelport.jobs.problems import Cancelled
 from modelport.jobs.store import Ending
 from modelport.ledger.records import CallRecord
-from modelport.operations.made import File, Made, Pages, Sound, Transcript
+from modelport.operations.made import File, Made, Pages, Sound, Transcript, Verdicts
 from modelport.operations.usage import NOTHING_USED, Usage
 from modelport.pricing.charge import charge
 from modelport.serving.jobs.packing import files_of
@@ -28,6 +28,8 @@ def _result(made: Made) -> Json:
         return result_of(made)
     if isinstance(made, Pages):
         return {"pages": made.pages, "model": made.model, "document_annotation": made.annotation}
+    if isinstance(made, Verdicts):
+        return {"id": made.id, "model": made.model, "results": made.results}
     if isinstance(made, Sound):
         return {"audio": _file(made.file), "audio_url": made.file.link, **made.facts}
     return {"images": [_file(file) for file in files_of(made)], **made.facts}
