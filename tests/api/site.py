@@ -36,6 +36,7 @@ from modelport.api.v1.plans import PlanRoutes
 from modelport.api.v1.reports import Admit, ReportRoutes, admit_all
 from modelport.api.v1.responses import ResponseRoutes
 from modelport.api.v1.speeds import SpeedRoutes
+from modelport.api.v1.webhooks import WebhookRoutes
 from modelport.catalogue.catalogue import Catalogue
 from modelport.catalogue.compile import Facts
 from modelport.catalogue.facts import Model, Provider, Retired
@@ -44,6 +45,7 @@ from modelport.core.counters import Counters
 from modelport.core.credits import Credits
 from modelport.core.errors import Secret
 from modelport.core.pace import Pace
+from modelport.jobs.signing import WebhookSecrets
 from modelport.keys.issue import KeyHasher, KeyIssuer
 from modelport.keys.key import Key, Scope
 from modelport.keys.ring import KeyRing
@@ -55,9 +57,11 @@ from modelport.reports.traffic import Traffic
 from modelport.reports.transactions import Cursors
 from modelport.routing.router import Router
 from modelport.serving.exchange import CallRequest
+from modelport.serving.jobs.webhooks import CheckWebhook
 from modelport.serving.keeping import Keeping
 from modelport.serving.media import MediaRequest
 from modelport.serving.ports import Client
+from tests.jobs.receiver import TwinCallbacks, TwinSeeds
 from tests.keys.twin import TwinKeys
 from tests.twins.assets import TwinAssets, twin_archive
 from tests.twins.exports import TwinExports
@@ -184,6 +188,8 @@ class Site:
     reports: ReportStore | None = None
     admit_report: Admit = admit_all
     payments: Payments | None = field(default_factory=TwinPayments)
+    callbacks: TwinCallbacks = field(default_factory=TwinCallbacks)
+    seeds: TwinSeeds = field(default_factory=TwinSeeds)
     not_ready: str | None = None
     stale: str | None = None
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
@@ -194,6 +200,7 @@ class Site:
         hasher = KeyHasher([(1, b"a secret of the server, 32 bytes.")])
         self.issuer = KeyIssuer(self.keys, hasher)
         self.ring = KeyRing(self.keys, hasher, run=run_at_once, clock=self.clock)
+        self.secrets = WebhookSecrets(self.seeds, [(1, b"a secret of the server, 32 bytes.")])
         self.archive = twin_archive(self.clock, self.files)
         self.regular = self.make_key()
         self.management = self.make_key(is_management=True)
@@ -213,6 +220,11 @@ class Site:
     @property
     def url(self) -> str:
         return f"http://{self.host}:{self.port}"
+
+    def key_routes(self) -> KeyRoutes:
+        """Build the routes of keys over the parts."""
+        judge = CheckWebhook(self.callbacks)
+        return KeyRoutes(self.keys, self.issuer, self.ring, self.clock, run_at_once, lambda: CATALOGUE, judge)
 
     def app(self) -> App:
         """Build the application over the parts."""
@@ -247,7 +259,8 @@ class Site:
             plans=PlanRoutes(lambda: Router(CATALOGUE, frozenset()), self.clock, run_at_once, dict),
             speeds=SpeedRoutes(lambda: CATALOGUE, speeds.all, self.clock, run_at_once),
             documents=DocumentRoutes(lambda: CATALOGUE, self.links),
-            keys=KeyRoutes(self.keys, self.issuer, self.ring, self.clock, run_at_once, lambda: CATALOGUE),
+            keys=self.key_routes(),
+            webhooks=WebhookRoutes(self.secrets, self.clock, run_at_once),
             billing=BillingRoutes(
                 self.balances,
                 Accounts(),

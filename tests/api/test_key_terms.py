@@ -20,6 +20,7 @@ TERMS = {
     "ip_ranges": ["10.0.0.0/8", "127.0.0.1/32"],
     "on_disconnect": "cancel_and_bill_delivered",
     "rate_limits": {"requests_per_minute": 60, "tokens_per_minute": None, "concurrent_calls": 4},
+    "webhook_url": "https://hooks.example.org/jobs",
 }
 
 
@@ -229,3 +230,26 @@ async def test_forwarded_addresses_count_for_nothing_without_a_trusted_proxy() -
     async with site.running() as client:
         headers = bearer(secret) | {"x-forwarded-for": "203.0.113.9"}
         assert (await client.get("/v1/key", headers=headers)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://127.0.0.1/", "not public"),
+        ("https://intranet.example/", "not public"),
+        ("file:///etc/passwd", "not an http or https URL"),
+        ("https://hooks.example.org:8443/", "port 8443"),
+        (7, "Expected string or null, received integer"),
+    ],
+)
+async def test_a_webhook_that_would_never_be_called_is_refused_by_name(url: object, why: str) -> None:
+    site = Site()
+    manager = bearer(site.management)
+    async with site.running() as client:
+        path = f"{KEYS}/{site.regular[:8]}"
+        for method, place in (("POST", KEYS), ("PATCH", path), ("PUT", path)):
+            answer = await client.request(method, place, json={"webhook_url": url}, headers=manager)
+            error = answer.json()["error"]
+            assert (answer.status_code, error["param"]) == (400, "webhook_url")
+            assert why in error["message"]
+        assert "webhook_url" not in (await client.get("/v1/key", headers=bearer(site.regular))).json()["data"]

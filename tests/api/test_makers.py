@@ -20,7 +20,9 @@ from modelport.keys.issue import KeyHasher, KeyIssuer
 from modelport.keys.key import Key, Limit, Retention, Scope
 from modelport.keys.ring import KeyRing
 from modelport.keys.store import NO_TERMS, KeyTerms, terms_of
+from modelport.serving.jobs.webhooks import CheckWebhook
 from tests.api.site import ACCOUNT, CATALOGUE, NOW_MS, FixedClock, Site, bearer, run_at_once
+from tests.jobs.receiver import TwinCallbacks
 from tests.keys.reach import widened
 from tests.keys.twin import TwinKeys
 
@@ -178,8 +180,8 @@ class Desk:
         hasher = KeyHasher([(1, b"a secret of the server, 32 bytes.")])
         clock = FixedClock()
         self.issuer = KeyIssuer(self.keys, hasher)
-        ring = KeyRing(self.keys, hasher, clock=clock)
-        self.routes = KeyRoutes(self.keys, self.issuer, ring, clock, run_at_once, lambda: CATALOGUE)
+        ring, judge = KeyRing(self.keys, hasher, clock=clock), CheckWebhook(TwinCallbacks())
+        self.routes = KeyRoutes(self.keys, self.issuer, ring, clock, run_at_once, lambda: CATALOGUE, judge)
 
     def maker(self, terms: KeyTerms) -> Key:
         return self.issuer.issue(ACCOUNT, NOW_MS, terms, is_management=True)[0]

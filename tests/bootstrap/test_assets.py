@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modelport.bootstrap.assets import inputs_of, sweep_assets
+from modelport.bootstrap.assets import guarded_of, sweep_assets
 from modelport.bootstrap.background import background
 from modelport.bootstrap.office import office
 from modelport.bootstrap.parts import archive_of
@@ -97,4 +97,4 @@ async def test_a_store_that_is_away_does_not_end_the_sweeps(tmp_path: Path, capl
 async def test_a_range_that_cannot_be_read_stops_the_start_by_its_name(tmp_path: Path) -> None:
     async with Pool() as pool:
         with pytest.raises(SettingsInvalid, match=r"`egress\.allow`.*10\.0\.0\.1/8"):
-            inputs_of(settings(tmp_path, EGRESS_ALLOW="10.0.0.1/8"), twin_archive(Hands()), pool)
+            guarded_of(settings(tmp_path, EGRESS_ALLOW="10.0.0.1/8"), pool)

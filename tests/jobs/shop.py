@@ -25,6 +25,7 @@ from modelport.operations.made import File
 from modelport.routing.router import Router
 from modelport.serving.jobs.driving import Driver
 from modelport.serving.jobs.ordering import OrderJobs
+from modelport.serving.jobs.webhooks import CheckWebhook
 from modelport.serving.media import MediaRequest
 from modelport.serving.pacing import Pacing
 from modelport.serving.ports import ConnectFailed
@@ -38,6 +39,7 @@ from modelport.storage.writer import Writer
 from modelport.upstream.providers import Providers
 from tests.fake.media.files import MP3
 from tests.fake.server import FakeUpstream
+from tests.jobs.receiver import TwinCallbacks
 from tests.serving.stage import NotingClient, Routes, key_of
 from tests.twins.database import fresh_database
 from tests.twins.files import TwinFiles
@@ -141,6 +143,7 @@ class Shop:
     providers: Providers
     orders: OrderJobs
     key: Key
+    callbacks: TwinCallbacks
     woken: list[None] = field(default_factory=list[None])
 
     async def order(self, body: Mapping[str, object], met: Met | None = None) -> Job:
@@ -203,6 +206,7 @@ async def open_shop(folder: Path) -> AsyncGenerator[Shop]:
         routes = Routes(Router(catalogue, frozenset(secrets)))
         files = ShopFiles({SOUND: File(data=MP3, content_type="audio/mpeg")}, fake=fake)
         woken: list[None] = []
+        callbacks = TwinCallbacks()
         orders = OrderJobs(
             routes=routes,
             pacing=Pacing(limiter),
@@ -215,6 +219,7 @@ async def open_shop(folder: Path) -> AsyncGenerator[Shop]:
             new_id=IdSource(),
             status_of=status_of,
             code_of=code_of,
+            check_webhook=CheckWebhook(callbacks),
         )
         key = replace(key_of(), id=made.id, account_id=account.id, prefix="0123abcd")
-        yield Shop(database, jobs, files, routes, fake, providers, orders, key, woken)
+        yield Shop(database, jobs, files, routes, fake, providers, orders, key, callbacks, woken)

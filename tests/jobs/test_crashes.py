@@ -146,7 +146,7 @@ async def misfortunes(folder: Path, count: int, seed: int) -> None:
         assert shop.problems() == []
         charged = sum(job.charged for job in ended)
         assert charged == PRICE * sum(job.state == "completed" for job in ended)
-        assert not shop.jobs.has_living()
+        assert not shop.jobs.has_work(0)
 
 
 async def test_jobs_end_with_balanced_books_whatever_happens(tmp_path: Path) -> None:

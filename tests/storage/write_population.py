@@ -21,7 +21,9 @@ from modelport.core.clock import DAY_MS
 from modelport.core.credits import Credits
 from modelport.core.ids import IdSource
 from modelport.core.pace import Pace
+from modelport.jobs.deliveries import Delivery, Outcome, followed
 from modelport.jobs.job import Asked, Failure, Job, Planned, Progress, Standing
+from modelport.jobs.signing import WebhookSecrets
 from modelport.jobs.store import Ending
 from modelport.keys.issue import KeyHasher, KeyIssuer
 from modelport.keys.key import Key, Limit
@@ -39,6 +41,7 @@ from modelport.storage.accounts import Accounts
 from modelport.storage.by_hand import adjust, expire, grant
 from modelport.storage.catalogues import AppliedCatalogues
 from modelport.storage.database import Database, sqlite_url
+from modelport.storage.deliveries import StoredDeliveries
 from modelport.storage.duties import take_duty
 from modelport.storage.erasing import erasable, erase
 from modelport.storage.jobs import StoredJobs
@@ -50,6 +53,7 @@ from modelport.storage.promos import give_free_hour
 from modelport.storage.responses import StoredResponses
 from modelport.storage.sweeping import sweep_logs
 from modelport.storage.traffic import StoredTraffic
+from modelport.storage.webhook_seeds import StoredSeeds
 from modelport.storage.writer import Writer
 from tests.storage.populations import Population, rows_of, save, schema_of
 from tests.twins.clock import StoppedClock
@@ -67,6 +71,7 @@ RATES = {
     "audio_output": 160_000_000_000_000,
     "search": 20_000_000_000_000_000,
 }
+HOOK = "https://hooks.example.org/jobs"
 STEPS_S = (300, 900, 3_600, 86_400, 172_800)
 
 
@@ -196,6 +201,7 @@ def settle_in(town: Town) -> None:
         providers=frozenset({"acme"}),
         ip_ranges=(ip_network("10.0.0.0/8"), ip_network("2001:db8::/32")),
         pace=Pace(60, 100_000, 4),
+        webhook_url="https://hooks.example.org/bob",
     )
     town.key("expired", "bob", expires_at_ms=town.now + 1_000)
 
@@ -328,7 +334,19 @@ async def order(town: Town, store: LedgerStore) -> None:
     ):
         facts = {"inference_id": job_id, "endpoint": "/v1/stt/create", "status": "failed" if failure else "succeeded"}
         kept.end(job_id, Ending(town.record("plain", {} if failure else {"input": 10}, **facts), result, failure))
+    tell(town)
     kept.close()
+
+
+def tell(town: Town) -> None:
+    """Tell of ended jobs: one webhook has taken it, one has not yet; what signs that was replaced."""
+    deliveries = StoredDeliveries(town.database)
+    for job_id, status in (("job-3", 204), ("job-4", 503)):
+        outcome = Outcome(town.now, 31, status, None if status == 204 else "the receiver answered with status 503")
+        deliveries.record(job_id, 0, outcome, followed(Delivery(url=HOOK), outcome, 0.5))
+    secrets = WebhookSecrets(StoredSeeds(town.database), SECRETS, town.draws)
+    secrets.of(town.accounts["ann"].id, town.now)
+    secrets.rotate(town.accounts["ann"].id, town.now + 1)
 
 
 async def _keep(town: Town, kept: StoredJobs, key: Key, job_id: str, lot: Entrusted) -> None:
@@ -345,6 +363,7 @@ async def _keep(town: Town, kept: StoredJobs, key: Key, job_id: str, lot: Entrus
         created_at_ms=town.now,
         deadline_ms=town.now + 1_800_000,
         expires_at_ms=town.now + 3_600_000,
+        delivery=Delivery(url=HOOK) if job_id > "job-2" else None,
     )
     kept.add(job, lot)
 

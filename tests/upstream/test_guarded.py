@@ -135,3 +135,49 @@ async def test_behind_a_proxy_callers_addresses_are_refused_unless_it_is_trusted
             await trusting.fetch("http://169.254.169.254/", 9, QUICK)
         assert [seen.line for seen in proxy.seen] == ["GET http://a.example/x HTTP/1.1"]
         assert names.asked == []
+
+
+async def test_what_is_posted_arrives_whole_and_only_the_head_of_the_answer_is_read() -> None:
+    async with vendor(answers_then_waits(OK[:-2])) as acme, Pool(limits=QUICK_SWEEP) as pool:
+        guarded = GuardedFetch(pool, lenient(acme), resolver=Names(["127.0.0.1"]))
+        headers = {"content-type": "application/json", "webhook-id": "evt_1"}
+        taken = await guarded.post(f"http://hooks.example:{port_of(acme)}/a?b=1", headers, b'{"a": 1}', 10.0)
+        assert (taken.status, taken.headers[b"content-length"]) == (200, b"2")
+    [seen] = acme.seen
+    assert (seen.line, seen.body) == ("POST /a?b=1 HTTP/1.1", b'{"a": 1}')
+    assert (seen.headers["host"], seen.headers["webhook-id"]) == (f"hooks.example:{port_of(acme)}", "evt_1")
+
+
+async def test_a_name_that_leads_home_by_the_time_it_is_posted_to_is_not_called() -> None:
+    async with vendor(answers(OK)) as acme, Pool(limits=QUICK_SWEEP) as pool:
+        guard = Guard(ports=frozenset({port_of(acme)}))
+        guarded = GuardedFetch(pool, guard, resolver=Names([PUBLIC], ["127.0.0.1"]))
+        url = f"http://hooks.example:{port_of(acme)}/"
+        await guarded.check(url)
+        with pytest.raises(AddressRefused):
+            await guarded.post(url, {}, b"{}", 10.0)
+        assert acme.accepted == 0
+
+
+async def test_a_redirect_of_what_is_posted_is_not_followed() -> None:
+    moved = b"HTTP/1.1 307 Moved\r\nlocation: http://127.0.0.1/\r\ncontent-length: 0\r\n\r\n"
+    async with vendor(answers(moved)) as acme, Pool(limits=QUICK_SWEEP) as pool:
+        guarded = GuardedFetch(pool, lenient(acme), resolver=Names(["127.0.0.1"]))
+        assert (await guarded.post(f"http://hooks.example:{port_of(acme)}/", {}, b"{}", 10.0)).status == 307
+        assert len(acme.seen) == 1
+
+
+async def test_who_does_not_answer_what_is_posted_is_left_in_time() -> None:
+    async with vendor(answers_then_waits(b"")) as acme, Pool(limits=QUICK_SWEEP) as pool:
+        guarded = GuardedFetch(pool, lenient(acme), resolver=Names(["127.0.0.1"]))
+        with pytest.raises(FirstByteTimeout, match=r"did not .*answer within 0\.1 s"):
+            await guarded.post(f"http://hooks.example:{port_of(acme)}/", {}, b"{}", 0.1)
+
+
+async def test_a_name_without_an_address_cannot_be_told_anything() -> None:
+    async def nobody(host: str, port: int) -> list[str]:
+        raise OSError(host, port)
+
+    async with Pool() as pool:
+        with pytest.raises(ConnectFailed, match=r"hooks\.example could not be looked up"):
+            await GuardedFetch(pool, Guard(), resolver=nobody).check("https://hooks.example/")

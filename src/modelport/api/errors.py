@@ -17,6 +17,7 @@ from modelport.dialects.fill import CannotFill
 from modelport.dialects.wire import MalformedReply, UpstreamFault
 from modelport.egress.guard import AddressRefused
 from modelport.jobs import problems as jobs
+from modelport.jobs.signing import SigningSecretLost
 from modelport.keys import key as keys
 from modelport.keys.grants import GrantsTooMuch
 from modelport.keys.ring import KeysBusy
@@ -30,6 +31,7 @@ from modelport.routing import problems as routing
 from modelport.serving import ports
 from modelport.serving.exchange import CallerLeft
 from modelport.serving.inputs import InputRefused, InputUnreachable
+from modelport.serving.jobs.webhooks import WebhookRefused
 from modelport.serving.remembered import UnknownResponse
 
 ErrorOrigin = Literal["gateway", "provider"]
@@ -140,6 +142,8 @@ RULES: dict[type[Problem], Rule] = {
     CannotFill: Rule(404, "cannot_fill"),
     UnknownResponse: Rule(404, "response_not_found"),
     jobs.UnknownJob: Rule(404, "job_not_found"),
+    WebhookRefused: Rule(400, "webhook_refused"),
+    SigningSecretLost: Rule(503, "webhook_secret_lost", text="Service unavailable: {message}"),
     jobs.SubmissionUnknown: Rule(502, "submission_unknown", "provider"),
     jobs.DeadlineExceeded: Rule(504, "deadline_exceeded", "provider"),
     jobs.Cancelled: Rule(499, "cancelled"),

@@ -18,6 +18,7 @@ from modelport.api.v1.plans import PlanRoutes
 from modelport.api.v1.reports import ReportRoutes
 from modelport.api.v1.responses import ResponseRoutes
 from modelport.api.v1.speeds import SpeedRoutes
+from modelport.api.v1.webhooks import WebhookRoutes
 from modelport.assets.links import PATH
 
 
@@ -32,6 +33,7 @@ def all_routes(
     documents: DocumentRoutes,
     speeds: SpeedRoutes,
     keys: KeyRoutes,
+    webhooks: WebhookRoutes,
     billing: BillingRoutes,
     reports: ReportRoutes,
     exports: ExportRoutes,
@@ -62,17 +64,7 @@ def all_routes(
         *job_routes(jobs),
         *_model_routes(models, speeds, documents),
         Route(("/v1/route",), {"GET": ("route.show", plans.show), "POST": ("route.explain", plans.explain)}),
-        Route(("/v1/keys",), {"POST": ("keys.create", keys.create), "GET": ("keys.list", keys.index)}),
-        Route(
-            ("/v1/keys/",),
-            {
-                "PATCH": ("keys.change", keys.change),
-                "PUT": ("keys.replace", keys.replace),
-                "DELETE": ("keys.delete", keys.delete),
-            },
-            has_tail=True,
-        ),
-        Route(("/v1/key",), {"GET": ("key.show", keys.show)}),
+        *_key_routes(keys, webhooks),
         *_billing_routes(billing),
         *report_routes(reports),
         Route(("/v1/export/logs",), {"GET": ("export.logs", exports.logs)}),
@@ -132,7 +124,7 @@ def _watching_routes(health: HealthRoutes, metrics: MetricsRoutes | None) -> tup
 def job_routes(jobs: JobRoutes) -> tuple[Route, ...]:
     """List the paths of what is made while its caller does something else."""
     return (
-        Route(inference("/stt/create"), {"POST": ("transcription", jobs.transcription)}),
+        Route(inference("/stt/create"), {"POST": ("transcription.order", jobs.transcription)}),
         Route(inference("/stt/"), {"GET": ("transcription.show", jobs.transcript)}, has_tail=True),
         Route(("/v1/jobs",), {"GET": ("jobs.list", jobs.index)}),
         Route(("/v1/jobs/",), {"GET": ("job.show", jobs.show), "DELETE": ("job.cancel", jobs.cancel)}, has_tail=True),
@@ -158,6 +150,27 @@ def report_routes(reports: ReportRoutes) -> tuple[Route, ...]:
         Route(("/v2/usage",), {"GET": ("usage", reports.usage)}),
         Route(("/v2/usage/detail",), {"GET": ("usage.detail", reports.detail)}),
         Route(("/v2/logs",), {"GET": ("logs", reports.logs)}),
+    )
+
+
+def _key_routes(keys: KeyRoutes, webhooks: WebhookRoutes) -> tuple[Route, ...]:
+    """List the paths of keys, and of what proves to webhooks who calls them."""
+    return (
+        Route(("/v1/keys",), {"POST": ("keys.create", keys.create), "GET": ("keys.list", keys.index)}),
+        Route(
+            ("/v1/keys/",),
+            {
+                "PATCH": ("keys.change", keys.change),
+                "PUT": ("keys.replace", keys.replace),
+                "DELETE": ("keys.delete", keys.delete),
+            },
+            has_tail=True,
+        ),
+        Route(("/v1/key",), {"GET": ("key.show", keys.show)}),
+        Route(
+            ("/v1/webhooks/secret",),
+            {"GET": ("webhooks.secret", webhooks.show), "POST": ("webhooks.rotate", webhooks.rotate)},
+        ),
     )
 
 

@@ -20,19 +20,25 @@ _FIRST_S = 60.0
 _SWEEP_S = 900.0
 
 
-def inputs_of(settings: Settings, archive: Archive, pool: Pool) -> Inputs:
-    """Read files that callers point at, through the egress guard. Raises `SettingsInvalid`."""
-    egress, chosen = settings.egress, settings.assets
+def guarded_of(settings: Settings, pool: Pool) -> GuardedFetch:
+    """Call addresses that callers give, through the egress guard. Raises `SettingsInvalid`."""
+    egress = settings.egress
     try:
         guard = Guard(parse_ranges(egress.allow), frozenset(egress.ports), egress.trust_proxy)
     except ValueError as error:
         raise SettingsInvalid(f"setting {error}; see docs/configuration.md") from error
+    return GuardedFetch(pool, guard, proxies=proxies(settings))
+
+
+def inputs_of(settings: Settings, archive: Archive, guarded: GuardedFetch) -> Inputs:
+    """Read files that callers point at."""
+    chosen = settings.assets
     public_url = None if settings.public_url is None else settings.public_url.rstrip("/")
     return Inputs(
-        GuardedFetch(pool, guard, proxies=proxies(settings)),
+        guarded,
         archive,
         InputLimits(chosen.max_input_bytes, chosen.input_timeout_s, chosen.input_redirects),
-        Reach(public_url, chosen.reachable, passes_on=not egress.allow),
+        Reach(public_url, chosen.reachable, passes_on=not settings.egress.allow),
     )
 
 

@@ -37,8 +37,9 @@ from modelport.api.v1.plans import PlanRoutes
 from modelport.api.v1.reports import ReportRoutes
 from modelport.api.v1.responses import ResponseRoutes
 from modelport.api.v1.speeds import SpeedRoutes
+from modelport.api.v1.webhooks import WebhookRoutes
 from modelport.assets.archive import Archive
-from modelport.bootstrap.assets import inputs_of, sweep_assets
+from modelport.bootstrap.assets import guarded_of, inputs_of, sweep_assets
 from modelport.bootstrap.background import Follower, Readiness, background, publish, sweep, sweep_rows, tidying, watch
 from modelport.bootstrap.catalogue import CatalogueInForce, load_in_force
 from modelport.bootstrap.keeper import keeper
@@ -67,6 +68,7 @@ from modelport.serving.health import Health
 from modelport.serving.inlining import Inlining
 from modelport.serving.inputs import Inputs
 from modelport.serving.jobs.ordering import OrderJobs
+from modelport.serving.jobs.webhooks import CheckWebhook
 from modelport.serving.keeping import Keeping
 from modelport.serving.media import ServeMedia
 from modelport.serving.pacing import Pacing
@@ -150,8 +152,10 @@ async def gateway(settings: Settings, member: Membership | None = None) -> Async
         if isinstance(engines, Engines):
             wake = (await stack.enter_async_context(keeper(settings, desk.database, engines, lock))).wake
         jobs = stack.enter_context(closing(StoredJobs(desk.database, settings.storage.retry_s)))
-        inputs = inputs_of(settings, desk.archive, providers.pool)
-        media = _media(calls, inputs, desk.archive, jobs, wake)
+        guarded = guarded_of(settings, providers.pool)
+        media = _media(
+            calls, inputs_of(settings, desk.archive, guarded), desk.archive, jobs, wake, CheckWebhook(guarded)
+        )
         number, speeds = None if member is None else member.number, Speeds(traffic, measured, clock)
         yield _app(settings, desk, ring, store, in_force, calls, media, keeping, paying, speeds, counters, number)
 
@@ -191,9 +195,17 @@ class _Media:
     serve: ServeMedia
     orders: OrderJobs
     inputs: Inputs
+    check_webhook: CheckWebhook
 
 
-def _media(calls: ServeCalls, inputs: Inputs, archive: Archive, jobs: StoredJobs, wake: Callable[[], None]) -> _Media:
+def _media(
+    calls: ServeCalls,
+    inputs: Inputs,
+    archive: Archive,
+    jobs: StoredJobs,
+    wake: Callable[[], None],
+    check_webhook: CheckWebhook,
+) -> _Media:
     """Serve media with what serves calls, and with files."""
 
     def files(root: str, account_id: int) -> StoredFiles:
@@ -224,8 +236,9 @@ def _media(calls: ServeCalls, inputs: Inputs, archive: Archive, jobs: StoredJobs
         new_id=calls.new_id,
         status_of=calls.status_of,
         code_of=calls.code_of,
+        check_webhook=check_webhook,
     )
-    return _Media(serve, orders, inputs)
+    return _Media(serve, orders, inputs, check_webhook)
 
 
 def _app(
@@ -262,7 +275,10 @@ def _app(
         plans=PlanRoutes(in_force.current, clock, asyncio.to_thread, lambda: obstacles_of(settings)),
         speeds=SpeedRoutes(lambda: in_force.catalogue, speeds.all, clock, asyncio.to_thread),
         documents=DocumentRoutes(lambda: in_force.catalogue, links),
-        keys=KeyRoutes(desk.keys, desk.issuer, ring, clock, asyncio.to_thread, lambda: in_force.catalogue),
+        keys=KeyRoutes(
+            desk.keys, desk.issuer, ring, clock, asyncio.to_thread, lambda: in_force.catalogue, media.check_webhook
+        ),
+        webhooks=WebhookRoutes(desk.webhook_secrets, clock, asyncio.to_thread),
         billing=BillingRoutes(
             store, desk.accounts, clock, asyncio.to_thread, paying.auto_top_up if paying else no_top_up
         ),

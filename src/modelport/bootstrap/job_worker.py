@@ -67,7 +67,7 @@ async def _drive(assignment: Assignment, channel: Channel[ToWorker]) -> None:
         here.worker.woken = woken
         channel.send(Ready())
         await stop.wait()
-        here.worker.rest()
+        here.rest()
         closing = asyncio.create_task(here.driver.submissions.close())
         forced = asyncio.create_task(force.wait())
         await asyncio.wait([closing, forced], return_when=asyncio.FIRST_COMPLETED)

@@ -24,6 +24,7 @@ from modelport.bootstrap.channel import (
     channel_over,
 )
 from modelport.bootstrap.leases import Lender
+from modelport.core.clock import SystemClock
 from modelport.core.errors import Problem
 from modelport.engines.supervisor import Engines
 from modelport.settings import Settings, packed
@@ -87,10 +88,10 @@ class Keeper:
                     await self._stop.wait()
 
     async def _first(self) -> None:
-        """Wait for a job: one that was just taken in, or that another process left."""
+        """Wait for a job: one that was just taken in, or that another process left, be it but to tell of its end."""
         while not (self._needed.is_set() or self._stop.is_set()):
             try:
-                if await asyncio.to_thread(self._jobs.has_living):
+                if await asyncio.to_thread(self._jobs.has_work, SystemClock().now_ms()):
                     return
             except Problem as problem:
                 _log.error("it could not be seen whether there are jobs: %s", problem.message)

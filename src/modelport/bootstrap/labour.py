@@ -8,23 +8,28 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from modelport.api.errors import code_of, refusal, status_of
-from modelport.bootstrap.assets import inputs_of
+from modelport.bootstrap.assets import guarded_of, inputs_of
 from modelport.bootstrap.background import background, to_its_end, watch
 from modelport.bootstrap.catalogue import CatalogueInForce, load_in_force
 from modelport.bootstrap.office import database_url
 from modelport.bootstrap.parts import archive_of, proxies, secrets_of
 from modelport.core.clock import SystemClock
 from modelport.core.errors import Problem
+from modelport.jobs.signing import WebhookSecrets
+from modelport.serving.jobs.delivering import Deliver
 from modelport.serving.jobs.driving import Driver
 from modelport.serving.stored import StoredFiles
 from modelport.settings import Settings
 from modelport.storage.catalogues import AppliedCatalogues
 from modelport.storage.database import Database
+from modelport.storage.deliveries import StoredDeliveries
 from modelport.storage.duties import drop_duty, lapsed_duties, take_duty
 from modelport.storage.jobs import StoredJobs
 from modelport.storage.secret import server_secrets
+from modelport.storage.webhook_seeds import StoredSeeds
 from modelport.upstream.dial import Tls
 from modelport.upstream.providers import EngineSockets, Providers
+from modelport.worker.deliveries import DeliveryWorker
 from modelport.worker.worker import JobWorker
 from modelport.worker.workflows import Workflows
 
@@ -40,10 +45,16 @@ _LISTEN_S = 10.0
 
 @dataclass(slots=True)
 class Labour:
-    """What drives jobs."""
+    """What drives jobs, and tells of their ends."""
 
     worker: JobWorker
     driver: Driver
+    telling: DeliveryWorker
+
+    def rest(self) -> None:
+        """Begin no more."""
+        self.worker.rest()
+        self.telling.rest()
 
 
 def tell(problem: Problem) -> tuple[int, str, str]:
@@ -69,8 +80,9 @@ async def labour(
         providers = await stack.enter_async_context(
             Providers(secrets_of(in_force.catalogue), engines=engines, proxies=proxies(settings), tls=tls)
         )
-        archive = archive_of(settings, server_secrets(settings.data_dir, settings.secret))
-        inputs = inputs_of(settings, archive, providers.pool)
+        server = server_secrets(settings.data_dir, settings.secret)
+        archive, guarded = archive_of(settings, server), guarded_of(settings, providers.pool)
+        inputs = inputs_of(settings, archive, guarded)
         driver = Driver(
             store=jobs,
             routes=in_force,
@@ -83,17 +95,29 @@ async def labour(
         )
         executor = f"{_PREFIX}{owner}" if database.is_shared else ALONE
         url = database_url(settings) if database.is_shared else f"sqlite:///{settings.data_dir / JOBS_FILE}"
-        workflows = Workflows(url, executor, driver, lambda job_id: worker.ended(job_id))
+        deliveries = StoredDeliveries(database)
+        deliver = Deliver(
+            jobs=jobs,
+            deliveries=deliveries,
+            secrets=WebhookSecrets(StoredSeeds(database), server),
+            callbacks=guarded,
+            clock=SystemClock(),
+            run=asyncio.to_thread,
+            passed=passed,
+        )
+        workflows = Workflows(url, executor, driver, deliver)
         worker = JobWorker(jobs, workflows, driver, asyncio.to_thread, SystemClock())
+        telling = DeliveryWorker(deliveries, workflows, asyncio.to_thread, SystemClock())
+        workflows.ended, workflows.attempted = worker.ended, telling.ended
         if database.is_shared:
             await asyncio.to_thread(take_duty, database, executor, owner, _LEASE_S)
             stack.callback(drop_duty, database, executor, owner)
         await stack.enter_async_context(workflows)
-        works = [worker.work(), worker.tidy(), watch(in_force, providers), _listen(in_force)]
+        works = [worker.work(), worker.tidy(), telling.work(), watch(in_force, providers), _listen(in_force)]
         if database.is_shared:
             works.append(_relieve(database, jobs, workflows, executor, owner))
         await stack.enter_async_context(background(*works))
-        yield Labour(worker, driver)
+        yield Labour(worker, driver, telling)
 
 
 async def _listen(in_force: CatalogueInForce) -> None:

@@ -11,6 +11,7 @@ from modelport.assets.archive import Archive
 from modelport.bootstrap.parts import archive_of
 from modelport.core.credits import Credits
 from modelport.core.errors import Problem
+from modelport.jobs.signing import WebhookSecrets
 from modelport.keys.issue import KeyHasher, KeyIssuer
 from modelport.reports.transactions import Cursors
 from modelport.settings import Settings, SettingsInvalid
@@ -22,6 +23,7 @@ from modelport.storage.ledger import reclaim_all
 from modelport.storage.migrate import has_older_schema, migrate, migrate_apart
 from modelport.storage.moves import balance_of as stored_balance
 from modelport.storage.secret import server_secrets
+from modelport.storage.webhook_seeds import StoredSeeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Office:
     issuer: KeyIssuer
     cursors: Cursors
     archive: Archive
+    webhook_secrets: WebhookSecrets
 
     def now_ms(self) -> int:
         """Tell the time on the database's clock."""
@@ -104,7 +107,13 @@ def office(settings: Settings, *, is_held: bool = False) -> Generator[Office]:
         keys = Keys(database)
         hasher = KeyHasher(server)
         yield Office(
-            database, Accounts(database), keys, KeyIssuer(keys, hasher), Cursors(server), archive_of(settings, server)
+            database,
+            Accounts(database),
+            keys,
+            KeyIssuer(keys, hasher),
+            Cursors(server),
+            archive_of(settings, server),
+            WebhookSecrets(StoredSeeds(database), server),
         )
     finally:
         database.close()

@@ -1,5 +1,6 @@
 """The terms of a key in the terminal: how they are given, and how they are shown."""
 
+import asyncio
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -7,6 +8,7 @@ from typing import Any, TypedDict, TypeVar, get_args
 
 import click
 
+from modelport.bootstrap.assets import guarded_of
 from modelport.bootstrap.catalogue import load_catalogue
 from modelport.cli.accounts import POSITIVE_USD, shown_credits
 from modelport.core.clock import iso_ms
@@ -15,7 +17,9 @@ from modelport.keys.grants import limit_in_words
 from modelport.keys.key import DRAIN_AND_BILL, DisconnectPolicy, Key, Limit, Retention, Scope
 from modelport.keys.store import KeyTerms
 from modelport.keys.terms import UnusableTerm, models_of, moment_of, name_of, networks_of, pace_of, providers_of
+from modelport.serving.jobs.webhooks import CheckWebhook, WebhookRefused
 from modelport.settings import Settings
+from modelport.upstream.pool import Pool
 
 ALL = "all"
 NONE = "none"
@@ -40,6 +44,7 @@ class Given(TypedDict):
     requests_per_minute: str | None
     tokens_per_minute: str | None
     concurrent: str | None
+    webhook_url: str | None
 
 
 _OPTIONS = (
@@ -65,8 +70,11 @@ _OPTIONS = (
     click.option("--requests-per-minute", default=None, metavar="N", help="Most calls in a minute."),
     click.option("--tokens-per-minute", default=None, metavar="N", help="Most tokens in a minute."),
     click.option("--concurrent", default=None, metavar="N", help="Most calls at once."),
+    click.option("--webhook-url", default=None, metavar="URL", help="Where the ends of its jobs are told."),
 )
-LIFTING = "`all` lifts --scope, --model, --provider and --ip; `none` a limit or a number; `never` the expiry."
+LIFTING = (
+    "`all` lifts --scope, --model, --provider and --ip; `none` a limit, a number or the webhook; `never` the expiry."
+)
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -86,6 +94,8 @@ def is_nothing(given: Given) -> bool:
 def read_terms(given: Given, settings: Settings, now_ms: int) -> Callable[[KeyTerms], KeyTerms]:
     """Return what lays all that was given over a key's terms; raises `click.BadParameter` naming the option."""
     changes = {**_single(given, now_ms), **_lists(given, settings)}
+    if given["webhook_url"] is not None:
+        changes["webhook_url"] = _read("--webhook-url", lambda url: _webhook(url, settings), given["webhook_url"], NONE)
     paces = {member: _read(option, _number, text, NONE) for member, option, text in _numbers(given) if text is not None}
     return lambda terms: replace(terms, pace=replace(terms.pace, **paces), **changes)
 
@@ -101,6 +111,20 @@ def _single(given: Given, now_ms: int) -> dict[str, Any]:
     if given["on_disconnect"] is not None:
         changes["on_disconnect"] = given["on_disconnect"]
     return changes
+
+
+def _webhook(url: str, settings: Settings) -> str:
+    """Judge an address by the guard of the server."""
+
+    async def check() -> None:
+        async with Pool() as pool:
+            await CheckWebhook(guarded_of(settings, pool))(url)
+
+    try:
+        asyncio.run(check())
+    except WebhookRefused as refused:
+        raise click.BadParameter(refused.reason) from refused
+    return url
 
 
 def _lists(given: Given, settings: Settings) -> dict[str, Any]:
@@ -196,6 +220,7 @@ def json_of(key: Key) -> dict[str, object]:
             "tokens_per_minute": pace.tokens_per_minute,
             "concurrent_calls": pace.concurrent_calls,
         },
+        "webhook_url": key.webhook_url,
     }
 
 
@@ -226,6 +251,8 @@ def _titled(key: Key) -> Iterator[tuple[str, str]]:
         yield "pace", ", ".join(_paces(key.pace))
     if key.on_disconnect != DRAIN_AND_BILL:
         yield "on leaving", key.on_disconnect
+    if key.webhook_url is not None:
+        yield "webhook", key.webhook_url
 
 
 def _paces(pace: Pace) -> Iterator[str]:

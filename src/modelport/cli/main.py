@@ -19,6 +19,7 @@ _COMMANDS = {
     "bill": "bill",
     "export": "export",
     "jobs": "jobs",
+    "webhooks": "webhooks",
     "models": "models",
     "catalogue": "catalogue",
     "providers": "providers",

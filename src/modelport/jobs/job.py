@@ -5,6 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from modelport.catalogue.facts import Operation, Rates
+from modelport.jobs.deliveries import Delivery
 from modelport.ledger.records import Attempt
 from modelport.ledger.store import Fund
 
@@ -103,6 +104,8 @@ class Job(Struct, frozen=True, kw_only=True):
     expires_at_ms: int
     """When nobody is told of it any more."""
     ended_at_ms: int | None = None
+    delivery: Delivery | None = None
+    """How far the event of its end is on its way to its webhook; None where nobody wants it."""
 
     @property
     def is_final(self) -> bool:

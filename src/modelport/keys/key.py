@@ -60,6 +60,8 @@ class Key:
     ip_ranges: tuple[Network, ...] | None = None
     """The networks that it may be used from; None allows all."""
     pace: Pace = FREE_PACE
+    webhook_url: str | None = None
+    """Where the ends of its jobs are told, unless a request says otherwise."""
     account_pace: Pace = FREE_PACE
     """What bounds all keys of the account together."""
 

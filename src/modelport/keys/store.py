@@ -24,6 +24,7 @@ class KeyTerms:
     providers: frozenset[str] | None = None
     ip_ranges: tuple[Network, ...] | None = None
     pace: Pace = FREE_PACE
+    webhook_url: str | None = None
 
 
 NO_TERMS = KeyTerms()
@@ -43,6 +44,7 @@ def terms_of(key: Key) -> KeyTerms:
         providers=key.providers,
         ip_ranges=key.ip_ranges,
         pace=key.pace,
+        webhook_url=key.webhook_url,
     )
 
 

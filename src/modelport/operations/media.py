@@ -35,3 +35,5 @@ class MediaCall(Struct, frozen=True):
     """The places of what was sent and is not used."""
     caption: CaptionForm = "json"
     """Of a transcript."""
+    webhook_url: str | None = None
+    """Where the end of the job is told that the call becomes, if its caller said so; no provider sees it."""

@@ -1,6 +1,6 @@
 """What serving needs from the outside: the caller's end, and providers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -81,6 +81,28 @@ class Upstream(Protocol):
 
     def send(self, offer: Offer, request: UpstreamRequest) -> AbstractAsyncContextManager[UpstreamAnswer]:
         """Send; enter to wait for the answer's headers. Raises the problems below."""
+        ...
+
+
+class Taken(Protocol):
+    """What an address answered to what it was sent."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[bytes, bytes]: ...
+
+
+class Callbacks(Protocol):
+    """Calls addresses that callers gave, if the egress guard lets it."""
+
+    async def check(self, url: str, timeout_s: float) -> None:
+        """Judge an address that is called later; raises `AddressRefused`, `UpstreamProblem`."""
+        ...
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, total_s: float) -> Taken:
+        """POST to an address, judged anew; a redirect is an answer. Raises `AddressRefused`, `UpstreamProblem`."""
         ...
 
 

@@ -22,6 +22,7 @@ from modelport.storage.tables import (
     promos,
     requests,
     responses,
+    webhook_seeds,
 )
 
 _DIGEST_BYTES = 33
@@ -119,14 +120,15 @@ def erase(
 
 
 def _silence(connection: Connection, account: Erasable, now_ms: int) -> int:
-    """Make every key unusable and unrecognisable, and forget how to charge a card."""
+    """Make every key unusable and unrecognisable, and forget how to charge a card and what signs its webhooks."""
     owned = list(connection.scalars(select(keys.c.id).where(keys.c.account_id == account.id)))
     for key_id in owned:
-        gone = {"is_deleted": True, "is_disabled": True, "name": None, "ip_ranges": None, "updated_at_ms": now_ms}
+        gone = {"is_deleted": True, "is_disabled": True, "updated_at_ms": now_ms}
+        gone |= dict.fromkeys(("name", "ip_ranges", "webhook_url"))
         digest = os.urandom(_DIGEST_BYTES)
         connection.execute(update(keys).where(keys.c.id == key_id).values(digest=digest, **gone))
         note_change(connection, "key", str(key_id), now_ms)
-    for table in (auto_top_ups, payment_customers):
+    for table in (auto_top_ups, payment_customers, webhook_seeds):
         connection.execute(delete(table).where(table.c.account_id == account.id))
     note_change(connection, "account", str(account.id), now_ms)
     return len(owned)

@@ -19,6 +19,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    or_,
     select,
     update,
 )
@@ -32,7 +33,8 @@ from modelport.ledger.hold import Entrusted
 from modelport.ledger.problems import StoreUnavailable
 from modelport.ledger.store import Fund, Settlement, Slice
 from modelport.storage.database import Database, InTheWay, Lost, Session
-from modelport.storage.tables import allotments, balances, jobs, key_allotments, keys
+from modelport.storage.deliveries import DELIVERED, delivery_of, values_of
+from modelport.storage.tables import allotments, balances, deliveries, jobs, key_allotments, keys
 from modelport.storage.teller import FOR_JOBS_MS, Teller, owner_of
 
 T = TypeVar("T")
@@ -41,9 +43,12 @@ _TIMES = 5
 _RETRY_S = 10.0
 _TOLD_MS = 30 * 86_400_000
 """How long the operator is told of jobs of which nobody knows what became."""
-SINCE = "0006"
-"""The first revision that has jobs."""
+SINCE = "0007"
+"""The first revision whose jobs this reads."""
+FAILED_KEPT_MS = 3 * 86_400_000
+"""How long after its last attempt an event that was given up can be sent again, whenever its job expired."""
 UNKNOWN = SubmissionUnknown.__name__
+_JOBS = select(jobs, *DELIVERED).outerjoin_from(jobs, deliveries)
 _encode = msgspec.msgpack.Encoder().encode
 _asked = msgspec.msgpack.Decoder(Asked)
 _progress = msgspec.msgpack.Decoder(Progress)
@@ -91,6 +96,9 @@ class StoredJobs:
             if lot.amount:
                 self._set_aside(connection, teller, job, lot)
             connection.execute(insert(jobs).values(_values(job)))
+            if job.delivery is not None:
+                row = {**values_of(job.delivery), "job_id": job.id, "host": job.delivery.host, "claimed_until_ms": 0}
+                connection.execute(insert(deliveries).values(row))
 
         self._write(work)
 
@@ -141,7 +149,7 @@ class StoredJobs:
 
     def page(self, account_id: int, now_ms: int, before: str | None, limit: int) -> Sequence[Job]:
         """Return jobs of an account that have not expired, newest first, those made before a job."""
-        query = select(jobs).where(jobs.c.account_id == account_id, jobs.c.expires_at_ms > now_ms)
+        query = _JOBS.where(jobs.c.account_id == account_id, jobs.c.expires_at_ms > now_ms)
         if before is not None:
             query = query.where(jobs.c.id < before)
         with self._database.read() as connection:
@@ -213,6 +221,7 @@ class StoredJobs:
     def _end(self, connection: Connection, teller: Teller, job: Job, ending: Ending) -> None:
         charged = self._settle(connection, teller, job, ending)
         failure, row = ending.failure, ending.record
+        ended_at_ms = row.created_at_ms + row.duration_ms
         connection.execute(
             update(jobs)
             .where(jobs.c.id == job.id)
@@ -223,9 +232,11 @@ class StoredJobs:
                 result=ending.result,
                 made=None,
                 charged_credits=charged,
-                ended_at_ms=row.created_at_ms + row.duration_ms,
+                ended_at_ms=ended_at_ms,
             )
         )
+        if job.delivery is not None:  # due with the end itself: nothing can come between
+            connection.execute(update(deliveries).where(deliveries.c.job_id == job.id).values(next_at_ms=ended_at_ms))
 
     def _settle(self, connection: Connection, teller: Teller, job: Job, ending: Ending) -> int:
         record = ending.record
@@ -250,11 +261,16 @@ class StoredJobs:
             return list(connection.scalars(query.limit(limit)))
 
     def sweep(self, now_ms: int, limit: int) -> int:
-        """Forget ended jobs that have expired, but for those of which the operator is told; return how many."""
+        """Forget ended jobs that have expired, but for those of which the operator is told; return how many.
+
+        One whose webhook is still to be called stays, and for a while one whose webhook could not be.
+        """
         told = and_(jobs.c.error_name == UNKNOWN, jobs.c.expires_at_ms > now_ms - _TOLD_MS)
+        failed = and_(deliveries.c.status == "failed", deliveries.c.last_at_ms > now_ms - FAILED_KEPT_MS)
+        needed = select(deliveries.c.job_id).where(or_(deliveries.c.status == "pending", failed))
         over = (
             select(jobs.c.id)
-            .where(jobs.c.expires_at_ms <= now_ms, ~_lives(), func.coalesce(~told, True))
+            .where(jobs.c.expires_at_ms <= now_ms, ~_lives(), func.coalesce(~told, True), jobs.c.id.not_in(needed))
             .order_by(jobs.c.expires_at_ms)
             .limit(limit)
         )
@@ -266,14 +282,16 @@ class StoredJobs:
 
     def unknown(self, limit: int) -> Sequence[Job]:
         """List jobs that ended as `SubmissionUnknown`, newest first."""
-        query = select(jobs).where(jobs.c.state == "error", jobs.c.error_name == UNKNOWN)
+        query = _JOBS.where(jobs.c.state == "error", jobs.c.error_name == UNKNOWN)
         with self._database.read() as connection:
             return [_job(row) for row in connection.execute(query.order_by(jobs.c.id.desc()).limit(limit))]
 
-    def has_living(self) -> bool:
-        """Whether there is a job that has not ended."""
+    def has_work(self, now_ms: int) -> bool:
+        """Whether there is a job that has not ended, or one whose webhook is to be called."""
+        due = select(deliveries.c.job_id).where(deliveries.c.next_at_ms <= now_ms)
         with self._database.read() as connection:
-            return connection.scalar(select(jobs.c.id).where(_lives()).limit(1)) is not None
+            found = (connection.scalar(query.limit(1)) for query in (select(jobs.c.id).where(_lives()), due))
+            return any(one is not None for one in found)
 
 
 def _lives() -> ColumnElement[bool]:
@@ -319,8 +337,8 @@ def _borrowed(teller: Teller, job: Job, fund: Fund, amount: int) -> int:
 
 
 def _found(connection: Connection, job_id: str, *, lock: bool = False) -> Job | None:
-    query = select(jobs).where(jobs.c.id == job_id)
-    row = connection.execute(query.with_for_update() if lock else query).first()
+    query = _JOBS.where(jobs.c.id == job_id)
+    row = connection.execute(query.with_for_update(of=jobs) if lock else query).first()
     return None if row is None else _job(row)
 
 
@@ -378,4 +396,5 @@ def _job(row: Row[Any]) -> Job:
         deadline_ms=row.deadline_ms,
         expires_at_ms=row.expires_at_ms,
         ended_at_ms=row.ended_at_ms,
+        delivery=None if row.url is None else delivery_of(row),
     )

@@ -123,6 +123,7 @@ def _columns(terms: KeyTerms) -> dict[str, Any]:
         "requests_per_minute": terms.pace.requests_per_minute,
         "tokens_per_minute": terms.pace.tokens_per_minute,
         "concurrent_calls": terms.pace.concurrent_calls,
+        "webhook_url": terms.webhook_url,
     }
 
 
@@ -145,6 +146,7 @@ def _key(row: Row[Any]) -> Key:
         providers=None if row.providers is None else frozenset(row.providers),
         ip_ranges=None if row.ip_ranges is None else tuple(network_of(one) for one in row.ip_ranges),
         pace=pace_of(row.requests_per_minute, row.tokens_per_minute, row.concurrent_calls),
+        webhook_url=row.webhook_url,
         account_pace=pace_of(
             row.account_requests_per_minute, row.account_tokens_per_minute, row.account_concurrent_calls
         ),

@@ -75,6 +75,7 @@ keys = Table(
     Column("requests_per_minute", BigInteger),
     Column("tokens_per_minute", BigInteger),
     Column("concurrent_calls", BigInteger),
+    Column("webhook_url", Text),
     CheckConstraint("(limit_retention IS NULL) = (limit_credits IS NULL)", name="limit_is_whole"),
     Index("keys_by_account", "account_id"),
     sqlite_autoincrement=True,
@@ -248,6 +249,51 @@ jobs = Table(
     Index("jobs_by_expiry", "expires_at_ms"),
 )
 """Calls whose answer is fetched later. What is held for one that lives is in a slice that `job:` and its id own."""
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("job_id", ORDERED_TEXT, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("attempts", BigInteger, nullable=False),
+    Column("failures", BigInteger, nullable=False),
+    Column("last_status", Integer),
+    Column("last_error", Text),
+    Column("last_at_ms", BigInteger),
+    Column("next_at_ms", BigInteger),
+    Column("claimed_until_ms", BigInteger, nullable=False),
+    Index("deliveries_by_time", "next_at_ms"),
+)
+"""Where the ends of jobs are told. One whose job has ended is due at `next_at_ms`, unless somebody is at it."""
+
+delivery_outcomes = Table(
+    "delivery_outcomes",
+    metadata,
+    Column("id", SERIAL, primary_key=True),
+    Column("job_id", ORDERED_TEXT, ForeignKey("deliveries.job_id", ondelete="CASCADE"), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("duration_ms", BigInteger, nullable=False),
+    Column("status", Integer),
+    Column("error", Text),
+    Index("delivery_outcomes_by_job", "job_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+webhook_seeds = Table(
+    "webhook_seeds",
+    metadata,
+    Column("id", SERIAL, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("accounts.id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("seed", LargeBinary, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger),
+    Index("webhook_seeds_by_account", "account_id", "id"),
+    sqlite_autoincrement=True,
+)
+"""What accounts' webhook secrets are derived from, with the version of the server's secret that it takes besides."""
 
 promos = Table(
     "promos",

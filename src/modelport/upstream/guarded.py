@@ -1,9 +1,11 @@
-"""Fetching what callers point at: judged, pinned, bounded, and never redirected."""
+"""Calling where callers point at, to fetch or to tell: judged, pinned, bounded, and never redirected."""
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from modelport.catalogue.facts import Timeouts
 from modelport.egress.guard import AddressRefused, Destination, Guard
@@ -43,8 +45,16 @@ async def system_resolver(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a URL answered to what it was sent; a redirect is given as it is."""
+
+    status: int
+    headers: dict[bytes, bytes]
+
+
 class GuardedFetch:
-    """Fetches a caller's URL over the pool, if the egress guard lets it."""
+    """Calls a caller's URL over the pool, if the egress guard lets it."""
 
     def __init__(
         self, pool: Pool, guard: Guard, *, proxies: Proxies | None = None, resolver: Resolver = system_resolver
@@ -70,26 +80,43 @@ class GuardedFetch:
 
     async def fetch(self, url: str, limit_bytes: int, timeouts: Timeouts, total_s: float = 60.0) -> Fetched:
         """GET a URL: at most so many bytes, in at most so many seconds; raises `AddressRefused`, `UpstreamProblem`."""
-        limit = asyncio.timeout(total_s)
-        try:
-            async with limit:
-                pinned = await self.resolve_and_pin(url, timeouts.connect_s)
-                async with self._exchange(pinned, timeouts) as answer:
-                    return Fetched(answer.status, answer.headers, await answer.body(limit_bytes))
-        except TimeoutError as error:
-            if not limit.expired():
-                raise
-            raise FirstByteTimeout(f"The address given could not be fetched within {total_s:g} s.") from error
+        async with _within(total_s, "could not be fetched"):
+            pinned = await self.resolve_and_pin(url, timeouts.connect_s)
+            async with self._exchange("GET", pinned, timeouts) as answer:
+                return Fetched(answer.status, answer.headers, await answer.body(limit_bytes))
 
-    def _exchange(self, pinned: PinnedAddress, timeouts: Timeouts) -> Exchange:
+    async def check(self, url: str, timeout_s: float = 10.0) -> None:
+        """Judge a URL that is called later; raises `AddressRefused`, and `ConnectFailed` for a name without address."""
+        await self.resolve_and_pin(url, timeout_s)
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, total_s: float) -> Taken:
+        """POST to a URL and read the head of its answer; raises `AddressRefused`, `UpstreamProblem`."""
+        timeouts = Timeouts(total_s, total_s, total_s)
+        async with _within(total_s, "did not answer"):
+            pinned = await self.resolve_and_pin(url, total_s)
+            async with self._exchange("POST", pinned, timeouts, headers, body) as answer:
+                answer.stop()  # whatever it says besides is not read
+                return Taken(answer.status, answer.headers)
+
+    def _exchange(
+        self,
+        method: str,
+        pinned: PinnedAddress,
+        timeouts: Timeouts,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        body: bytes | None = None,
+    ) -> Exchange:
         target = pinned.target
         path = request_path(target, pinned.destination.path)
         fields = [(b"user-agent", USER_AGENT), (b"accept", b"*/*"), (b"accept-encoding", b"identity")]
+        fields += [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
         if target.proxy is not None and not target.is_tls and target.proxy.authorization is not None:
             fields.append((b"proxy-authorization", target.proxy.authorization.reveal().encode("ascii")))
-        head = request_head("GET", path, target.authority, fields) + b"connection: close\r\n\r\n"
+        head = request_head(method, path, target.authority, fields)
+        if body is not None:
+            head += b"content-length: %d\r\n" % len(body)
         peer = Peer(target.host, "the URL that was given", timeouts)
-        return self._pool.single(target, peer, head, b"")
+        return self._pool.single(target, peer, head + b"connection: close\r\n\r\n", body or b"")
 
     async def _look_up(self, destination: Destination, timeout_s: float) -> tuple[str, ...]:
         host = destination.host
@@ -103,3 +130,16 @@ class GuardedFetch:
         if len(addresses) > _MAX_ADDRESSES:
             raise AddressRefused(host, "it has too many addresses to check")
         return tuple(addresses)
+
+
+@asynccontextmanager
+async def _within(total_s: float, what: str) -> AsyncGenerator[None]:
+    """Bound all of a call; raises `FirstByteTimeout` where it takes longer."""
+    limit = asyncio.timeout(total_s)
+    try:
+        async with limit:
+            yield
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise FirstByteTimeout(f"The address given {what} within {total_s:g} s.") from error

@@ -54,7 +54,7 @@ class JobWorker:
         await self.run(self.store.let_go, self.workflows.executor)
         while True:
             self.woken.clear()
-            with _told():
+            with told():
                 while await self.claim():
                     pass
             with suppress(TimeoutError):
@@ -85,7 +85,7 @@ class JobWorker:
     async def tidy(self) -> None:
         """End what is overdue and forget what has expired, every now and then, for ever."""
         while True:
-            with _told():
+            with told():
                 await self.tidy_once()
             await asyncio.sleep(TIDY_S)
 
@@ -105,7 +105,7 @@ class JobWorker:
 
 
 @contextmanager
-def _told() -> Generator[None]:
+def told() -> Generator[None]:
     """Log what went wrong and go on: the next look may go better."""
     try:
         yield

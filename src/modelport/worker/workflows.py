@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from sqlite3 import Connection
-from typing import Protocol
+from typing import ParamSpec, Protocol
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
+
+P = ParamSpec("P")
 
 _log = logging.getLogger(__name__)
 VERSION = "1"
@@ -37,6 +39,12 @@ class Steps(Protocol):
     async def settle(self, job_id: str) -> None: ...
 
 
+class Attempts(Protocol):
+    """Tells the end of a job to its webhook."""
+
+    async def attempt(self, job_id: str, number: int) -> None: ...
+
+
 @dataclass(slots=True)
 class Workflows:
     """Runs jobs as workflows, on the event loop that opens it; `ended` is told of each that is over."""
@@ -46,9 +54,13 @@ class Workflows:
     executor: str
     """The name under which workflows are run, and found again after a crash."""
     steps: Steps
+    attempts: Attempts
     ended: Callable[[str], None] = lambda _: None
+    attempted: Callable[[str], None] = lambda _: None
+    """Is told of the job of each attempt that is over."""
     running: set[str] = field(default_factory=set[str], init=False)
-    _job: "Step" = field(init=False)
+    _job: "Step[[str]]" = field(init=False)
+    _delivery: "Step[[str, int]]" = field(init=False)
     _engine: Engine | None = field(default=None, init=False)
 
     async def __aenter__(self) -> "Workflows":
@@ -80,7 +92,16 @@ class Workflows:
                 self.running.discard(job_id)
                 self.ended(job_id)
 
+        attempt = _step(self.attempts.attempt)
+
+        async def delivery(job_id: str, number: int) -> None:
+            try:
+                await attempt(job_id, number)
+            finally:
+                self.attempted(job_id)
+
         self._job = DBOS.workflow(name="job")(job)
+        self._delivery = DBOS.workflow(name="delivery")(delivery)
         DBOS.launch()
         return self
 
@@ -94,6 +115,11 @@ class Workflows:
         """Begin the workflow of a job; one that has begun is left as it is."""
         with SetWorkflowID(job_id):
             await DBOS.start_workflow_async(self._job, job_id)
+
+    async def deliver(self, job_id: str, number: int) -> None:
+        """Begin the workflow of an attempt; one that has begun is left as it is."""
+        with SetWorkflowID(f"{job_id}.{number}"):
+            await DBOS.start_workflow_async(self._delivery, job_id, number)
 
     async def take_over(self, executor: str) -> None:
         """Go on with what an executor had begun that has died: DBOS does that itself for its own service only."""
@@ -111,14 +137,14 @@ class Workflows:
         return len(found)
 
 
-Step = Callable[[str], Coroutine[object, object, None]]
+Step = Callable[P, Coroutine[object, object, None]]
 
 
-def _step(done: Step) -> Step:
+def _step(done: Step[P]) -> Step[P]:
     """Make a step of a workflow of what is done; a method cannot be one."""
 
-    async def step(job_id: str) -> None:
-        await done(job_id)
+    async def step(*arguments: P.args, **named: P.kwargs) -> None:
+        await done(*arguments, **named)
 
     return DBOS.step(name=done.__name__)(step)
 

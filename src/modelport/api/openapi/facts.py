@@ -206,6 +206,19 @@ _CHECKOUT = json_body(
 _ONE_KEY = json_body(_data(ref("Key")))
 _DELETED = json_body(_data({"type": "object", "properties": {"prefix": _TEXT, "deleted": {"const": True}}}))
 
+_SECRET = json_body(
+    _data(
+        {
+            "type": "object",
+            "properties": {
+                "secret": {"type": "string", "pattern": "^whsec_"},
+                "created_at": _MOMENT,
+                "older": _list({"type": "object", "properties": {"secret": _TEXT, "signs_until": _MOMENT}}),
+            },
+            "required": ["secret", "created_at", "older"],
+        }
+    )
+)
 _PERCENTILES: Json = {"type": "object", "properties": {f"p{one}": {"type": "number"} for one in PERCENTILES}}
 _SPEEDS: Json = {
     "type": "object",
@@ -292,6 +305,10 @@ FACTS: Mapping[str, Facts] = {
     "keys.change": Facts("Keys", "Change a key", _ONE_KEY, body=json_body(ref("ChangeBody")), tail="prefix"),
     "keys.replace": Facts("Keys", "Set a key anew", _ONE_KEY, body=json_body(ref("ChangeBody")), tail="prefix"),
     "keys.delete": Facts("Keys", "Revoke a key", _DELETED, tail="prefix", more=(404,)),
+    "webhooks.secret": Facts("Keys", "What signs the webhooks of the account", _SECRET),
+    "webhooks.rotate": Facts(
+        "Keys", "Sign webhooks with another secret; the old one signs beside it for a day", _SECRET
+    ),
     "billing.credits": Facts("Money", "The balance in credits", _PLAIN),
     "billing.balance": Facts("Money", "The balance in dollars", _PLAIN),
     "billing.detail": Facts("Money", "The balance and the account", _PLAIN),

@@ -117,6 +117,15 @@ EDITS: Parameters = {
     "output_compression": Parameter(type="integer", minimum=0, maximum=100, default=100),
     "response_format": Parameter(type="string", enum=("url", "b64_json"), default="url"),
 }
+ORDERED: Parameters = {
+    "webhook_url": Parameter(
+        type="string",
+        format="uri",
+        max_length=2048,
+        description="Where the end of the job is told, signed; instead of the webhook of the key.",
+    )
+}
+"""What every request for a job may hold; the gateway's own, which no model sees."""
 BY_ENDPOINT: Mapping[str, Parameters] = {
     "/v1/responses": RESPONSES,
     "/v1/messages": MESSAGES,

@@ -3,16 +3,19 @@
 from collections.abc import Mapping
 
 from modelport.api.openapi.facts import FACTS, Facts, query
+from modelport.api.openapi.fields import ORDERED
 from modelport.api.openapi.parts import CLIENT_REQUEST_ID, json_body
-from modelport.api.openapi.schemas import Json
+from modelport.api.openapi.schemas import Json, schema_of
 
 _TEXT: Json = {"type": "string"}
 _HTML: Json = {"text/html": {"schema": _TEXT}}
 _PLAIN = json_body({"type": "object"})
-_ASKED = json_body(
+_MODEL: Json = {"model": {"type": "string", "description": "The model; /docs-json has all that one takes."}}
+_ASKED = json_body({"type": "object", "properties": _MODEL, "required": ["model"]})
+_ORDERED = json_body(
     {
         "type": "object",
-        "properties": {"model": {"type": "string", "description": "The model; /docs-json has all that one takes."}},
+        "properties": _MODEL | {name: schema_of(one) for name, one in ORDERED.items()},
         "required": ["model"],
     }
 )
@@ -20,8 +23,8 @@ _ASKED = json_body(
 _RANGE: Json = {"name": "Range", "in": "header", "description": "One range of bytes.", "schema": _TEXT}
 
 
-def _media(summary: str, tail: str = "") -> Facts:
-    return Facts("Media", summary, _PLAIN, (CLIENT_REQUEST_ID,), _ASKED, tail, is_call=True, more=(501,))
+def _media(summary: str, tail: str = "", body: Json = _ASKED) -> Facts:
+    return Facts("Media", summary, _PLAIN, (CLIENT_REQUEST_ID,), body, tail, is_call=True, more=(501,))
 
 
 ALL_FACTS: Mapping[str, Facts] = {
@@ -29,10 +32,11 @@ ALL_FACTS: Mapping[str, Facts] = {
     "images": _media("Make pictures"),
     "images.links": _media("Make pictures and get their addresses"),
     "images.edits": _media("Change a picture"),
-    "video": _media("Begin to make a video", "maker"),
-    "music": _media("Begin to make music"),
+    "video": _media("Begin to make a video", "maker", _ORDERED),
+    "music": _media("Begin to make music", body=_ORDERED),
     "speech": _media("Say a text"),
     "transcription": _media("Write down what is said"),
+    "transcription.order": _media("Begin to write down what is said", body=_ORDERED),
     "ocr": _media("Read a document"),
     "moderation": _media("Say what is harmful in texts and pictures"),
     "transcription.show": Facts("Media", "A transcript that was begun", _PLAIN, tail="id", more=(404,)),

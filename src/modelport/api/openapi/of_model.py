@@ -7,7 +7,7 @@ import msgspec
 
 from modelport import __version__
 from modelport.api.openapi import answers
-from modelport.api.openapi.fields import BY_ENDPOINT, able
+from modelport.api.openapi.fields import BY_ENDPOINT, ORDERED, able
 from modelport.api.openapi.parts import (
     CALL_HEADERS,
     CLIENT_REQUEST_ID,
@@ -23,6 +23,7 @@ from modelport.api.problems import InvalidQuery
 from modelport.api.routes import PREFIXES, normal
 from modelport.catalogue.facts import Model
 from modelport.catalogue.parameters import Parameters, decoded
+from modelport.dialects.media import addresses
 
 _JOBS = ("video", "music")
 _CREATED = ("/with-url", "/generation", "/generate")
@@ -142,6 +143,8 @@ def _content(one: Described, name: str) -> Json:
 def _request(one: Described) -> Json:
     """Describe the body: JSON, and a form where a file can be sent."""
     names, parameters = (one.model.id, *one.model.aliases), one.parameters
+    if one.model.operation in _JOBS or one.endpoint == addresses.TRANSCRIPTION.endpoint:
+        parameters = {**parameters, **ORDERED}
     uploads = {name for name, parameter in parameters.items() if has_upload(parameter)}
     content: Json = {}
     if not any(parameters[name].required for name in uploads):

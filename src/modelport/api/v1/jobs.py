@@ -1,7 +1,6 @@
 """Jobs: transcripts that are fetched later, and what an account has under way."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,15 +11,14 @@ from modelport.api.query import Query
 from modelport.api.request import Answer, Request, json_answer
 from modelport.api.v1.media import media_request
 from modelport.catalogue.facts import Operation
-from modelport.core.clock import Clock, iso_ms
+from modelport.core.clock import Clock
 from modelport.dialects.media import addresses
 from modelport.dialects.media.answers import meta_of
 from modelport.jobs.job import Job
 from modelport.keys.key import Key
+from modelport.serving.jobs.told import described, failure_of, with_result
 from modelport.serving.media import MediaRequest
 from modelport.serving.ports import Client
-
-Json = Mapping[str, object]
 
 OPEN_MS = 8_000
 """So long after a job was made, who asks after it is answered when it ends, or at last then: most never ask twice."""
@@ -73,7 +71,7 @@ class JobRoutes:
             "status": job.state if job.is_final else "queued",
             "result": result,
             "output": result,
-            "error": _failure(job),
+            "error": failure_of(job),
         }
         if job.is_final:
             told["meta"] = meta_of(job.charged)
@@ -134,31 +132,3 @@ class JobRoutes:
             pause_s = min(SLOWEST_LOOK_S, pause_s * _SLOWER)
             job = await self.orders.find(job_id, account_id=account_id)
         await client.finish()
-
-
-def described(job: Job) -> dict[str, object]:
-    """Tell of a job, without its result."""
-    return {
-        "id": job.id,
-        "object": "job",
-        "model": job.model,
-        "operation": job.operation,
-        "endpoint": job.asked.endpoint,
-        "status": job.state,
-        "is_cancelled": job.is_cancelled,
-        "created_at": iso_ms(job.created_at_ms),
-        "deadline_at": iso_ms(job.deadline_ms),
-        "expires_at": iso_ms(job.expires_at_ms),
-        "ended_at": None if job.ended_at_ms is None else iso_ms(job.ended_at_ms),
-        "error": _failure(job),
-        "meta": meta_of(job.charged) if job.is_final else None,
-    }
-
-
-def with_result(job: Job) -> dict[str, object]:
-    """Tell of a job, and of what it has made."""
-    return {**described(job), "result": None if job.result is None else Raw(job.result)}
-
-
-def _failure(job: Job) -> Json | None:
-    return None if job.failure is None else {"name": job.failure.name, "message": job.failure.message}

@@ -50,6 +50,7 @@ class CreateBody(Struct, forbid_unknown_fields=True):
     ip_ranges: list[str] | UnsetType | None = UNSET
     on_disconnect: DisconnectPolicy | UnsetType = UNSET
     rate_limits: RateLimitsBody | UnsetType | None = UNSET
+    webhook_url: str | UnsetType | None = UNSET
 
 
 class ChangeBody(CreateBody, forbid_unknown_fields=True):
@@ -89,6 +90,7 @@ class Reader:
             providers=_or(terms.providers, body.providers, self._providers),
             ip_ranges=_or(terms.ip_ranges, body.ip_ranges, lambda given: _read("ip_ranges", networks_of, given)),
             pace=terms.pace if isinstance(body.rate_limits, UnsetType) else _pace(terms.pace, body.rate_limits),
+            webhook_url=terms.webhook_url if isinstance(body.webhook_url, UnsetType) else body.webhook_url,
         )
 
     def _expiry(self, given: str | None) -> int | None:

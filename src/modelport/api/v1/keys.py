@@ -32,15 +32,22 @@ class KeyRoutes:
     clock: Clock
     run: Callable[..., Awaitable[Any]]
     catalogue: Callable[[], Catalogue]
+    check_webhook: Callable[[str], Awaitable[None]]
+    """Judges where the ends of jobs are to be told."""
 
     async def create(self, request: Request) -> Answer:
         """Make a key; the only answer that ever holds its secret."""
         body = await request.json_body(BODY_MAX_BYTES)
         wanted = parse(body, CREATE, CHOICES) if body.strip() else CreateBody()
+        await self._check(wanted)
         terms = self._granted(request.caller, wanted)
         key, secret = await self.run(self._issue, request.caller.account_id, terms)
         self.ring.forget(key.id)
         return json_answer({"data": {**_shown(key, 0), "key": secret.reveal()}})
+
+    async def _check(self, body: CreateBody) -> None:
+        if isinstance(body.webhook_url, str):
+            await self.check_webhook(body.webhook_url)
 
     def _issue(self, account_id: int, terms: KeyTerms) -> Any:
         return self.issuer.issue(account_id, self.clock.now_ms(), terms)
@@ -70,12 +77,14 @@ class KeyRoutes:
     async def change(self, request: Request) -> Answer:
         """Update what the body names."""
         body = parse(await request.json_body(BODY_MAX_BYTES), CHANGE, CHOICES)
+        await self._check(body)
         maker = request.caller
         return await self._update(request, lambda key: self._checked(maker, terms_of(key), body, sent(body)))
 
     async def replace(self, request: Request) -> Answer:
         """Set everything anew; what the body leaves out becomes what a new key would have."""
         body = parse(await request.json_body(BODY_MAX_BYTES), CHANGE, CHOICES)
+        await self._check(body)
         terms = self._granted(request.caller, body)
         return await self._update(request, lambda _: terms)
 
@@ -153,4 +162,6 @@ def _beyond(key: Key) -> dict[str, object]:
             "tokens_per_minute": pace.tokens_per_minute,
             "concurrent_calls": pace.concurrent_calls,
         }
+    if key.webhook_url is not None:
+        shown["webhook_url"] = key.webhook_url
     return shown

@@ -37,6 +37,8 @@ class Met(Struct, frozen=True):
     """Whether transcripts come there in OpenAI's forms, and can be asked for as in its API."""
     is_translated: bool = False
     """Whether what is said is told in English there."""
+    is_job: bool = False
+    """Whether what is asked for there is made later, and its end told where the caller says."""
 
     def answers(self, model: Model) -> bool:
         """Whether a model is asked here: it names this path, or all of its kind and maker are."""
@@ -48,13 +50,13 @@ class Met(Struct, frozen=True):
 IMAGES = Met(("images", "3d"), "/v1/images/generations")
 IMAGE_LINKS = Met(("images",), "/v1/images/generations/with-url", delivery="url")
 IMAGE_EDITS = Met(("images",), "/v1/images/edits", is_edit=True, takes_forms=True)
-VIDEO = Met(("video",), "/v2/video/generations")
-MUSIC = Met(("music",), "/v2/generate/audio")
-MINIMAX_MUSIC = Met(("music",), "/v2/generate/audio/minimax/generate")
+VIDEO = Met(("video",), "/v2/video/generations", is_job=True)
+MUSIC = Met(("music",), "/v2/generate/audio", is_job=True)
+MINIMAX_MUSIC = Met(("music",), "/v2/generate/audio/minimax/generate", is_job=True)
 SPEECH = Met(("speech",), "/v1/tts", delivery="url")
 SPEECH_BYTES = Met(("speech",), "/v1/tts", delivery="bytes")
 """`/v1/audio/speech`, whose clients read the sound itself."""
-TRANSCRIPTION = Met(("transcription",), "/v1/stt/create", takes_forms=True)
+TRANSCRIPTION = Met(("transcription",), "/v1/stt/create", takes_forms=True, is_job=True)
 TRANSCRIPTION_NOW = Met(("transcription",), "/v1/stt", takes_forms=True)
 CAPTIONS = Met(("transcription",), "/v1/stt/create", takes_forms=True, is_captioned=True)
 """`/v1/audio/transcriptions`."""
@@ -70,7 +72,7 @@ def video_of(tail: str) -> Met | None:
     maker = MAKERS.get(provider)
     if maker is None or not slash or end != "generation":
         return None
-    return Met(("video",), f"/v2/generate/video/{provider}/generation", maker=maker)
+    return Met(("video",), f"/v2/generate/video/{provider}/generation", maker=maker, is_job=True)
 
 
 _WHERE: Mapping[str, Met] = {

@@ -26,6 +26,8 @@ UNNAMED: Mapping[Operation, Sequence[str]] = {
 }
 """The models that are meant where none is named, the best first."""
 GATEWAY_FIELDS = frozenset({"model", "provider"})
+WEBHOOK = "webhook_url"
+"""The gateway's own, too, where a job is ordered."""
 
 _FILE_OR_LINK = Parameter(any_of=(Parameter(type="file"), Parameter(type="string", format="uri")))
 EDITED: Parameters = {
@@ -57,24 +59,26 @@ class Sent(Struct, frozen=True):
     """Of JSON."""
     parts: Mapping[str, Sequence[Part]] = {}
     """Of a form."""
+    webhook_url: str | None = None
 
 
 def opened(body: bytes, content_type: str, met: Met) -> Sent:
     """Find out which model is asked; raises `InvalidBody`."""
+    ours = GATEWAY_FIELDS | {WEBHOOK} if met.is_job else GATEWAY_FIELDS
     if content_type.lower().startswith(FORM):
         parts = read_form(body, content_type)
-        named = {name: parts[name][-1] for name in GATEWAY_FIELDS if name in parts}
-        model, provider = _named(named, met)
-        return Sent(
-            model, provider, parts={name: values for name, values in parts.items() if name not in GATEWAY_FIELDS}
-        )
+        model, provider, webhook_url = _named({name: parts[name][-1] for name in ours if name in parts}, met)
+        rest = {name: values for name, values in parts.items() if name not in ours}
+        return Sent(model, provider, parts=rest, webhook_url=webhook_url)
     given = _members(body)
-    model, provider = _named(given, met)
-    return Sent(model, provider, fields={name: value for name, value in given.items() if name not in GATEWAY_FIELDS})
+    model, provider, webhook_url = _named({name: given[name] for name in ours if name in given}, met)
+    fields = {name: value for name, value in given.items() if name not in ours}
+    return Sent(model, provider, fields, webhook_url=webhook_url)
 
 
-def _named(given: Mapping[str, object], met: Met) -> tuple[str, str | None]:
-    model, provider = given.get("model"), given.get("provider")
+def _named(given: Mapping[str, object], met: Met) -> tuple[str, str | None, str | None]:
+    """Read what is meant for the gateway itself: the model, the provider, the webhook."""
+    model, provider, webhook_url = given.get("model"), given.get("provider"), given.get(WEBHOOK)
     faults: list[Fault] = []
     if model is None:
         if met.operations[0] not in UNNAMED:
@@ -83,9 +87,11 @@ def _named(given: Mapping[str, object], met: Met) -> tuple[str, str | None]:
         faults.append(Fault("model", "string", shown(model) if not isinstance(model, str) else "an empty string"))
     if provider is not None and not isinstance(provider, str):
         faults.append(Fault("provider", "string", shown(provider)))
+    if webhook_url is not None and not isinstance(webhook_url, str):
+        faults.append(Fault(WEBHOOK, "string", shown(webhook_url)))
     if faults:
         raise refused(faults)
-    return cast("str", model or ""), cast("str", provider).lower() if provider else None
+    return cast("str", model or ""), cast("str", provider).lower() if provider else None, cast("str | None", webhook_url)
 
 
 def _members(body: bytes) -> dict[str, object]:
@@ -135,7 +141,7 @@ def checked(sent: Sent, model: Model, met: Met, accepted: Delivery | None = None
     delivery = reading.delivery or accepted or _usual(parameters, met)
     dropped = (*reading.dropped, *whole.dropped)
     if not met.is_captioned:
-        return MediaCall(sent.model, whole.fields, delivery, dropped)
+        return MediaCall(sent.model, whole.fields, delivery, dropped, webhook_url=sent.webhook_url)
     fields = {name: value for name, value in whole.fields.items() if name not in CAPTIONED}
     if met.is_translated:
         fields["translate"] = True

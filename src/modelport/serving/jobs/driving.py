@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import msgspec
 
@@ -31,10 +30,10 @@ from modelport.serving.carrying import Files, carried
 from modelport.serving.jobs.exchange import Lanes, Submissions, dialect_of, exchange
 from modelport.serving.jobs.packing import files_of, packed_made, unpacked, unpacked_made, with_files
 from modelport.serving.jobs.results import cancelled, result_json, row_of
+from modelport.serving.jobs.storing import stored
 from modelport.serving.making import is_over
 from modelport.serving.ports import Upstream, UpstreamProblem
 
-T = TypeVar("T")
 Tell = Callable[[Problem], tuple[int, str, str]]
 """Says what a problem is told with: its HTTP status, its code, its message."""
 
@@ -46,7 +45,6 @@ LONGEST_PAUSE_S = 10.0
 """How long a provider that is at work is left alone at most."""
 LONGEST_FAULT_PAUSE_S = 30.0
 _SLOWER = 1.5
-_STORE_PAUSE_S = 1.0
 NOWHERE = ""
 """The address of ours that links are made with: they are paths, to become addresses when a caller is told of them."""
 
@@ -388,25 +386,16 @@ class Driver:
         self.passed(job.id, "failed")
 
     async def _end(self, job: Job, ending: Ending) -> None:
-        await self._stored(self.store.end, job.id, ending)
+        await stored(self.run, self.store.end, job.id, ending)
 
     # The store
 
     async def _advance(self, job: Job, mark: Mark, progress: Progress, made: bytes | None = None) -> bool:
-        return await self._stored(self.store.advance, job.id, mark, progress, made)
+        return await stored(self.run, self.store.advance, job.id, mark, progress, made)
 
     async def _living(self, job_id: str) -> Job | None:
-        job = await self._stored(self.store.find, job_id)
+        job = await stored(self.run, self.store.find, job_id)
         return None if job is None or job.is_final else job
-
-    async def _stored(self, work: Callable[..., T], *arguments: object) -> T:
-        """Have the store do something, trying again for as long as it cannot: what is known must not be lost."""
-        while True:
-            try:
-                return await self.run(work, *arguments)
-            except StoreUnavailable as problem:
-                _log.warning("a job waits for the database: %s", problem.message)
-                await asyncio.sleep(_STORE_PAUSE_S)
 
     def _since_ms(self, begun_s: float) -> int:
         return int((self.clock.monotonic_s() - begun_s) * 1000)

@@ -1,6 +1,6 @@
 """Taking a job in: read → plan → pace → hold → keep. The answer is the job; a worker does the rest."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -9,6 +9,7 @@ from modelport.catalogue.facts import Operation
 from modelport.core.clock import Clock
 from modelport.core.errors import Problem
 from modelport.core.pace import FREE_PACE
+from modelport.jobs.deliveries import Delivery
 from modelport.jobs.job import Asked, Job, Planned
 from modelport.jobs.problems import UnknownJob
 from modelport.jobs.store import JobStore, Run
@@ -52,12 +53,16 @@ class OrderJobs:
     new_id: Callable[[], str]
     status_of: Callable[[Problem], int]
     code_of: Callable[[Problem], str]
+    check_webhook: Callable[[str], Awaitable[None]]
+    """Judges where a caller wants to be told of the end."""
 
     async def order(self, request: MediaRequest, key: Key, client: Client) -> Job:
         """Take one call in. Raises `CallFailed`."""
         notes = noted(self.new_id(), request, key, self.clock)
         try:
             call, plan = planned(self.routes.current(), request, notes, client)
+            if call.webhook_url is not None:
+                await self.check_webhook(call.webhook_url)
             if key.pace is FREE_PACE and key.account_pace is FREE_PACE:
                 job = await self._keep(call, plan, request, notes, client)
             else:
@@ -80,7 +85,8 @@ class OrderJobs:
             if client.has_left:
                 raise CallerLeft
             files = self.files("", notes.key.account_id)  # whoever drives the job knows no address of ours
-            job = self._job(await packed(call, files.keep), plan, request, notes)
+            webhook_url = call.webhook_url or notes.key.webhook_url
+            job = self._job(await packed(call, files.keep), plan, request, notes, webhook_url)
             kept: list[Job] = []
 
             async def take(lot: Entrusted) -> None:
@@ -90,7 +96,7 @@ class OrderJobs:
             await hold.entrust(take)
         return kept[0]
 
-    def _job(self, call: bytes, plan: Plan, request: MediaRequest, notes: Notes) -> Job:
+    def _job(self, call: bytes, plan: Plan, request: MediaRequest, notes: Notes, webhook_url: str | None) -> Job:
         key, at_ms = notes.key, notes.created_at_ms
         offers = tuple(Planned(offer.provider.id, offer.upstream, rates) for offer, rates in plan.offers)
         asked = Asked(
@@ -114,6 +120,7 @@ class OrderJobs:
             created_at_ms=at_ms,
             deadline_ms=at_ms + runs_ms,
             expires_at_ms=at_ms + told_ms,
+            delivery=None if webhook_url is None else Delivery(url=webhook_url),
         )
 
     # Told of
