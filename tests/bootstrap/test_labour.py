@@ -9,10 +9,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import insert
 
+from modelport.jobs.deliveries import Delivery
 from modelport.jobs.job import Job
+from modelport.storage.deliveries import values_of
+from modelport.storage.tables import deliveries
 from tests.house.source import ROOT
 from tests.jobs.shop import DRAW, SAY, Shop, open_shop
+from tests.upstream.vendor import OK, answers, vendor
 
 WITHIN_S = 120.0
 PRICE = 40_000
@@ -39,12 +44,13 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
         assert opened.problems() == []
 
 
-async def driven(shop: Shop, folder: Path, job: Job, deaths: Sequence[str]) -> list[str]:
+async def driven(
+    shop: Shop, folder: Path, job: Job, deaths: Sequence[str], ports: Sequence[int | None] = ()
+) -> list[str]:
     """Have workers die at these points, one after another, and one live; return at which they died."""
-    port = urlsplit(shop.fake.base_url).port
     settings = {
         "MODELPORT_EGRESS_ALLOW": "127.0.0.0/8",
-        "MODELPORT_EGRESS_PORTS": str(port),
+        "MODELPORT_EGRESS_PORTS": ",".join(map(str, (urlsplit(shop.fake.base_url).port, *ports))),
         "FAKE_API_KEY": "sk-fake-shop",
     }
     died: list[str] = []
@@ -92,3 +98,21 @@ async def test_a_worker_that_is_killed_at_any_point_is_followed_by_one_that_goes
         assert (found.state, found.charged) == ("error", 0)
     else:
         assert (found.state, found.charged, shop.made) == ("completed", PRICE, 1)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("point", ["telling", "told"])
+async def test_a_worker_that_is_killed_while_it_calls_a_webhook_is_followed_by_one_that_calls_it(
+    shop: Shop, tmp_path: Path, point: str
+) -> None:
+    async with vendor(answers(OK)) as receiver:
+        job = await shop.order({**SAY, "url": "data:audio/mpeg;base64,//uQZAA="})
+        with shop.database.write() as connection:  # an address that no guard of the shop would let in
+            row = {"job_id": job.id, "host": "127.0.0.1", "claimed_until_ms": 0}
+            connection.execute(insert(deliveries).values(**values_of(Delivery(url=receiver.url)), **row))
+        died = await driven(shop, tmp_path, job, [point], [urlsplit(receiver.url).port])
+        found = shop.found(job).delivery
+        assert found is not None
+        assert (died, found.status, found.attempts) == ([point], "delivered", 1)
+        assert len(receiver.seen) == (2 if point == "told" else 1)
+        assert len({(seen.headers["webhook-id"], seen.body) for seen in receiver.seen}) == 1

@@ -16,6 +16,7 @@ ALL_TERMS = (
     *("--provider", "openai", "--ip", "10.1.2.3/8", "--ip", "2001:db8::/32"),
     *("--on-disconnect", "cancel_and_bill_delivered"),
     *("--requests-per-minute", "60", "--tokens-per-minute", "90000", "--concurrent", "4"),
+    *("--webhook-url", "https://93.184.215.14/jobs"),
 )
 SHOWN = {
     "name": "ci runner",
@@ -29,11 +30,13 @@ SHOWN = {
     "ip_ranges": ["10.0.0.0/8", "2001:db8::/32"],
     "on_disconnect": "cancel_and_bill_delivered",
     "rate_limits": {"requests_per_minute": 60, "tokens_per_minute": 90_000, "concurrent_calls": 4},
+    "webhook_url": "https://93.184.215.14/jobs",
 }
 LIFTED = (
     *("--name", "", "--scope", "all", "--limit", "none", "--expires", "never", "--model", "all", "--provider", "all"),
     *("--ip", "all", "--on-disconnect", "drain_and_bill"),
     *("--requests-per-minute", "none", "--tokens-per-minute", "none", "--concurrent", "none"),
+    *("--webhook-url", "none"),
 )
 BARE = dict.fromkeys(SHOWN) | {
     "kind": "regular",
@@ -98,7 +101,7 @@ def test_terms_are_readable_in_the_terminal(folder: Path) -> None:
     about, *terms = lines[lines.index(next(line for line in lines if line.startswith(made["prefix"]))) :]
     assert about == f"{made['prefix']}  regular     enabled   {made['created_at']}  ci runner"
     ranges = "10.0.0.0/8, 192.0.2.0/32, 192.0.2.1/32, 192.0.2.2/32, 192.0.2.3/32, … (7 in all)"
-    assert terms[:8] == [
+    assert terms[:9] == [
         "          scopes      model:chat, model:embeddings",
         "          limit       5 USD a day",
         "          expires     2035-12-31T00:00:00.000Z",
@@ -107,6 +110,7 @@ def test_terms_are_readable_in_the_terminal(folder: Path) -> None:
         f"          from        {ranges}",
         "          pace        60 requests a minute, 90000 tokens a minute, 4 at once",
         "          on leaving  cancel_and_bill_delivered",
+        "          webhook     https://93.184.215.14/jobs",
     ]
     assert max(map(len, lines)) <= 110
 
@@ -124,6 +128,8 @@ def test_a_management_key_may_be_bounded_too(folder: Path) -> None:
 
 
 REFUSED = [
+    (("--webhook-url", "http://127.0.0.1/"), "'--webhook-url': The address '127.0.0.1' is refused"),
+    (("--webhook-url", "hooks.example.org"), "it is not an http or https URL"),
     (("--limit", "5/year"), "'--limit': 'year' is no period: use day, week, month, or leave it out"),
     (("--limit", "-5"), "'--limit': '-5' is negative"),
     (("--limit", "0"), "'--limit': the amount is 0"),

@@ -1,6 +1,6 @@
 """`python -m tests.jobs.mortal DATA_DIR JOB POINT`: drives jobs as the worker does, and is killed at a point of one.
 
-It ends by itself once the job has ended.
+It ends by itself once the job has ended and its webhook was called, if it has one.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from modelport.bootstrap.labour import labour
 from modelport.bootstrap.office import database_url
+from modelport.jobs.job import Job
 from modelport.settings import load
 from modelport.storage.database import Database
 from modelport.storage.jobs import StoredJobs
@@ -27,6 +28,11 @@ class NoEngines:
         yield ""
 
 
+def is_over(job: Job | None) -> bool:
+    """Say whether nothing is left to do for a job."""
+    return job is not None and job.is_final and (job.delivery is None or job.delivery.status != "pending")
+
+
 async def live(folder: Path, job_id: str, deadly: str) -> None:
     """Drive until the job has ended, or the point is passed."""
 
@@ -37,7 +43,7 @@ async def live(folder: Path, job_id: str, deadly: str) -> None:
     settings = load(given={"data_dir": folder})
     jobs = StoredJobs(Database(database_url(settings)))
     async with labour(settings, NoEngines(), "mortal", passed):
-        while (job := await asyncio.to_thread(jobs.find, job_id)) is None or not job.is_final:  # noqa: ASYNC110
+        while not is_over(await asyncio.to_thread(jobs.find, job_id)):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         sys.stdout.flush()
         os._exit(0)

@@ -1,5 +1,6 @@
 """`modelport webhooks`: whom the ends of jobs are told, and what signs that."""
 
+import re
 from collections.abc import Iterator
 
 import click
@@ -13,7 +14,18 @@ from modelport.settings import Settings
 from modelport.storage.deliveries import StoredDeliveries
 
 SHOWN = 1000
+_DASHED = re.compile(r"-[A-Za-z0-9_][A-Za-z0-9_-]{19}")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+class OfJob(click.Command):
+    """A command about a job, whose id begins with a dash and is no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take what is an id for an argument, wherever it stands."""
+        ids = [one for one in args if _DASHED.fullmatch(one)]
+        others = [one for one in args if one not in ids]
+        return super().parse_args(ctx, [*others, "--", *ids] if ids else args)
 
 
 @click.group()
@@ -58,7 +70,7 @@ def list_(settings: Settings, failed: bool, as_json: bool) -> None:
         click.echo("None was given up." if failed else "None: no job that has ended has a webhook.")
 
 
-@webhooks.command()
+@webhooks.command(cls=OfJob)
 @click.argument("job")
 @_JSON
 @click.pass_obj
@@ -79,7 +91,7 @@ def show(settings: Settings, job: str, as_json: bool) -> None:
         click.echo("It was not called yet.")
 
 
-@webhooks.command()
+@webhooks.command(cls=OfJob)
 @click.argument("job")
 @click.pass_obj
 def resend(settings: Settings, job: str) -> None:
