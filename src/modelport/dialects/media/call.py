@@ -91,7 +91,8 @@ def _named(given: Mapping[str, object], met: Met) -> tuple[str, str | None, str 
         faults.append(Fault(WEBHOOK, "string", shown(webhook_url)))
     if faults:
         raise refused(faults)
-    return cast("str", model or ""), cast("str", provider).lower() if provider else None, cast("str | None", webhook_url)
+    pinned = cast("str", provider).lower() if provider else None
+    return cast("str", model or ""), pinned, cast("str | None", webhook_url)
 
 
 def _members(body: bytes) -> dict[str, object]:
