@@ -36,6 +36,7 @@ from tests.twins.files import HERE, TwinFiles
 from tests.twins.ledger import Vault, VaultLedger
 
 PICTURE = png(4, 4)
+SIZE = {"width": 4, "height": 4}
 DRAWN = "https://files.acme.example/drawn.png"
 PICTURES: Mapping[str, Parameter] = {
     "prompt": Parameter(type="string", required=True),
@@ -129,7 +130,8 @@ async def test_pictures_are_kept_and_linked_to_and_paid_by_the_piece() -> None:
         links = [one["url"] for one in answer["data"]]
         assert links == [f"{HERE}0", f"{HERE}1"]
         assert [here.files.kept[link].data for link in links] == [PICTURE, PICTURE]
-        assert [one["url"] for one in answer["images"]] == links
+        about = {"content_type": "image/png", "file_size": len(PICTURE), **SIZE}
+        assert answer["images"] == [{"url": link, **about} for link in links]
         assert answer["meta"] == {"usage": {"credits_used": 20, "usd_spent": 0.00001}}
         record, paid = here.row
         assert (record.usage, record.status, paid.charged, here.balance) == ({"image": 2}, "succeeded", 20, 980)
@@ -138,9 +140,11 @@ async def test_pictures_are_kept_and_linked_to_and_paid_by_the_piece() -> None:
 async def test_base64_is_given_inside_of_the_answer_and_kept_nowhere() -> None:
     async with studio({"acme": [drawn()]}, rate("image", 10)) as here:
         client = await here.call(addresses.IMAGES, prompt="a cat", response_format="b64_json")
-        [one] = json.loads(client.text)["data"]
-        assert base64.b64decode(one["b64_json"]) == PICTURE
-        assert one["url"] is None
+        answer = json.loads(client.text)
+        encoded = base64.b64encode(PICTURE).decode()
+        assert answer["data"] == [{"b64_json": encoded}], "clients take a picture with a url for a link, null or not"
+        [one] = answer["images"]
+        assert one == {"b64_json": encoded, "content_type": "image/png", "file_size": len(PICTURE), **SIZE}
         assert not here.files.kept
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from msgspec import Struct, structs
+from msgspec import Struct
+from msgspec.structs import replace
 
+from modelport.assets.dimensions import dimensions
 from modelport.catalogue.facts import Operation
 from modelport.core.clock import Clock
 from modelport.core.credits import Credits, usd_text
@@ -219,7 +221,7 @@ def planned(router: Router, request: MediaRequest, notes: Notes, client: Client)
     met, key = request.met, notes.key
     sent = opened(request.body, request.content_type, met)
     if not sent.model:
-        sent = structs.replace(sent, model=_unnamed(router, met.operations[0]))
+        sent = replace(sent, model=_unnamed(router, met.operations[0]))
     notes.model = model = router.catalogue.find(sent.model)
     mark_retiring(model, client)
     if not met.answers(model):
@@ -261,11 +263,13 @@ def held_for(call: MediaCall, plan: Plan) -> tuple[Credits, Credits]:
 
 
 async def _kept(file: File, call: MediaCall, files: Files) -> Given:
-    """Have the bytes of a file here, and keep it where its caller gets a link."""
+    """Have the bytes of a file here, and keep it where its caller gets a link; a picture is measured."""
     if file.link:
         fetched = await files.fetch(file.link)
         kind = file.content_type or fetched.content_type
         file = File(data=fetched.data, content_type=kind, facts={**fetched.facts, **file.facts})
+    if (size := dimensions(file.data)) is not None:
+        file = replace(file, facts={**file.facts, "width": size[0], "height": size[1]})
     if call.delivery in ("base64", "bytes"):
         return Given(file)
     return Given(file, await files.keep(file))

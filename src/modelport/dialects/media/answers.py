@@ -29,22 +29,24 @@ def meta_of(charged: int) -> Json:
 
 
 def pictures(made: Pictures, given: Sequence[Given], delivery: Delivery, created: int, charged: int) -> bytes:
-    """Write pictures: `data` as OpenAI has it, and `images` as older clients read it."""
+    """Write pictures: `data` as OpenAI has it, and `images` as older clients read it.
+
+    What comes inside has no `url` at all: some clients take a picture that names one for a link, null or not.
+    """
     data: list[Json] = []
     images: list[Json] = []
     for one in given:
         told = {name: value for name, value in one.file.facts.items() if name not in _OF_IMAGES}
-        if delivery == "base64":
-            data.append({"url": None, "b64_json": base64.b64encode(one.file.data).decode(), **told})
-            continue
-        data.append({"url": one.link, "b64_json": None, **told})
         sized = {name: one.file.facts[name] for name in _OF_IMAGES if name in one.file.facts}
-        kind, size = one.file.content_type, len(one.file.data)
-        images.append({"url": one.link, "content_type": kind, "file_size": size, **sized})
-    answer: dict[str, object] = {"created": created, "data": data}
-    if images:
-        answer["images"] = images
-    return _encode({**answer, **made.facts, "meta": meta_of(charged)})
+        about = {"content_type": one.file.content_type, "file_size": len(one.file.data), **sized}
+        if delivery == "base64":
+            inside: Json = {"b64_json": base64.b64encode(one.file.data).decode()}
+            data.append({**inside, **told})
+            images.append({**inside, **about})
+        else:
+            data.append({"url": one.link, "b64_json": None, **told})
+            images.append({"url": one.link, **about})
+    return _encode({"created": created, "data": data, "images": images, **made.facts, "meta": meta_of(charged)})
 
 
 _OF_IMAGES = frozenset({"width", "height", "file_name"})
