@@ -159,6 +159,34 @@ def test_uploaded_pictures_are_changed(studio: Studio, sdk: openai.OpenAI) -> No
     assert fetched(str(made.data[0].url))[1] == "image/png"
 
 
+def test_unfinished_pictures_stream_and_are_paid_for_one_by_one(studio: Studio, sdk: openai.OpenAI) -> None:
+    before = studio.balance()
+    seen = list(
+        sdk.images.generate(
+            model="openai/gpt-image-1-mini", prompt="a cat", quality="low", stream=True, partial_images=2
+        )
+    )
+    assert [one.type.rpartition(".")[2] for one in seen] == ["partial_image", "partial_image", "completed"]
+    assert [base64.b64decode(one.b64_json) for one in seen] == [png(1024, 1024)] * 3
+    [*_, last] = seen
+    assert last.type == "image_generation.completed"
+    assert (last.size, last.quality, last.usage.output_tokens) == ("1024x1024", "low", 1200)
+    assert last.model_extra is not None
+    assert last.model_extra["meta"]["usage"]["credits_used"] == before - studio.balance() == 10_000 + 2 * 1_600
+
+
+def test_a_client_that_streams_works_with_models_that_do_not(studio: Studio, sdk: openai.OpenAI) -> None:
+    [last] = sdk.images.generate(model="flux/schnell", prompt="a cat", stream=True, partial_images=2)
+    assert last.type == "image_generation.completed"
+    assert base64.b64decode(last.b64_json) == png(1024, 768)
+    cat = io.BytesIO(png(64, 64))
+    cat.name = "cat.png"
+    [last] = sdk.images.edit(model="openai/gpt-image-2", image=cat, prompt="a hat", stream=True, partial_images=1)
+    assert last.type == "image_edit.completed", "its price of unfinished pictures is not known"
+    with pytest.raises(openai.BadRequestError, match="partial_images"):
+        sdk.images.generate(model="flux/schnell", prompt="a cat", stream=True, partial_images=4)
+
+
 def test_speech_streams_and_comes_as_a_link(studio: Studio, sdk: openai.OpenAI) -> None:
     with sdk.audio.speech.with_streaming_response.create(
         model="openai/tts-1", voice="alloy", input="Hello there.", response_format="mp3"

@@ -145,7 +145,8 @@ def test_only_what_streams_answers_with_events(documents: dict[tuple[str, str], 
 
     assert answered("gpt-4o", "/v1/chat/completions") == {"application/json", "text/event-stream"}
     assert answered("gpt-4o", "/v1/responses") == {"application/json", "text/event-stream"}
-    assert answered("dall-e-3", "/v1/images/generations") == {"application/json"}
+    assert answered("dall-e-3", "/v1/images/generations") == {"application/json", "text/event-stream"}
+    assert answered("mistral/mistral-ocr-latest", "/v1/ocr") == {"application/json"}
     assert answered("#g1_aura-asteria-en", "/v1/tts") == {"application/json", "audio/*"}
 
 

@@ -151,6 +151,10 @@ CASES = [
         engine(offer=RATE.replace('"1"', '"0.0000000000001"')),
         "rates[1].input: 1E-13 USD times the markup 1 is finer than",
     ),
+    (
+        engine(offer='rates = [{ from = 2026-01-01, per = "page", price = "1", partial_image = "1" }]'),
+        'rates[1].partial_image: is given, and pictures are not paid one by one; write per = "image"',
+    ),
     (engine(offer="rates = []"), "offers[1].rates: is empty"),
     (
         engine(offer=RATE.replace("}]", '}, { from = 2025-01-01, input = "1", output = "1" }]')),

@@ -66,6 +66,7 @@ def test_what_a_file_says_is_what_is_known(tmp_path: Path) -> None:
     assert (provider.secret_env, provider.base_url) == ("SHOP_API_KEY", "https://shop.example/v1")
     assert provider.quirks == Quirks(drop=frozenset({"n"}), stream_usage=False, developer_role=True)
     assert provider.timeouts == Timeouts()
+    assert provider.making_timeouts == Timeouts(first_byte_s=600, idle_s=600)
     assert set(offer.rates[0].by_meter) == set(TEXT_METERS)
     assert provider.speaks == {"chat": ("openai_chat",)}
     assert provider.variables == ("SHOP_API_KEY",)
@@ -98,6 +99,7 @@ def test_a_key_of_the_operator_replaces_ours_and_leaves_the_rest(tmp_path: Path)
     assert provider is not None
     assert (provider.base_url, provider.name, provider.secret_env) == ("http://127.0.0.1:1/v1", "Shop", "SHOP_API_KEY")
     assert provider.timeouts == Timeouts(idle_s=5)
+    assert provider.making_timeouts == Timeouts(first_byte_s=600, idle_s=5), "what the operator writes holds for all"
 
 
 def test_quirks_of_the_operator_merge_by_key(tmp_path: Path) -> None:

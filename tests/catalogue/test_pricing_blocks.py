@@ -103,6 +103,16 @@ def test_every_price_of_the_catalogue_is_shown_as_one_of_the_kinds(
             assert unit["per"] in (1, 1_000, 1_000_000), model_id
 
 
+def test_unfinished_pictures_stand_beside_the_price_of_a_picture() -> None:
+    unit = {"content": "image", "origin": "generated", "measure": "output"}
+    draft = {"name": "partial_image", **unit, "price": Decimal("0.002"), "per": 1}
+    told = shown(Rates(0, {"image": DOLLAR}, per="image", drafts=DOLLAR // 500), "images")
+    assert told["units"] == [{"name": "image", **unit, "price": 1, "per": 1}, draft]
+    variants = (Variant({"quality": "hd"}, DOLLAR),)
+    told = shown(Rates(0, {}, per="image", variants=variants, drafts=DOLLAR // 500), "images")
+    assert (len(told["variants"]), told["units"]) == (1, [draft])
+
+
 def test_variants_of_the_catalogue_are_in_their_dimensions_and_cost_what_is_charged(
     sold: list[tuple[str, Operation, Rates]],
 ) -> None:

@@ -372,7 +372,7 @@ class _Connection(asyncio.Protocol):
         name = path.strip("/").partition("/")[0]
         fake.requests.append(Received(name, request.method, path, headers, request.body, self._number, query))
         fake.refused += answer.status >= 400
-        return play(Answer(answer.status, [answer.bytes], answer.content_type, headers=answer.headers, trailer=()))
+        return play(Answer(answer.status, answer.pieces, answer.content_type, headers=answer.headers, trailer=()))
 
     def _call_of(self, vendor: Vendor, request: _Request, rest: str, query: str) -> Script:
         endpoint = endpoint_of(vendor, rest)

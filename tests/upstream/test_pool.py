@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec.structs import replace
 
 from modelport.catalogue.facts import Timeouts
 from modelport.serving.ports import (
@@ -110,6 +111,27 @@ async def test_no_answer_in_time_is_a_first_byte_timeout_and_closes() -> None:
                 pass
         async with asyncio.timeout(10):
             await acme.closed.wait()
+
+
+async def test_what_is_made_in_silence_has_a_time_of_its_own() -> None:
+    may_answer = asyncio.Event()
+
+    async def answers_late(talk: Talk) -> None:
+        await talk.request()
+        await may_answer.wait()
+        await talk.send(OK)
+        await talk.until_closed()
+
+    async with vendor(answers_late) as acme, providers() as transport:
+        offer = offer_of(acme.url, timeouts=Timeouts(first_byte_s=0.05))
+        making = transport.send(offer, replace(request_of(), is_making=True))
+        waiting = asyncio.create_task(making.__aenter__())
+        with pytest.raises(FirstByteTimeout):
+            async with transport.send(offer, request_of()):
+                pass
+        may_answer.set()
+        assert (await waiting).status == 200
+        await making.__aexit__(None, None, None)
 
 
 async def test_a_stalled_answer_is_an_idle_timeout_after_what_came() -> None:

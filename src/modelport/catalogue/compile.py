@@ -20,6 +20,8 @@ from modelport.catalogue.drafts import (
 )
 from modelport.catalogue.facts import (
     CATEGORIES,
+    DRAFT_METER,
+    MAKING,
     AuthScheme,
     Category,
     Dialect,
@@ -188,7 +190,8 @@ def _provider(draft: ProviderDraft, faults: list[Fault]) -> Provider:
         secret_env=draft.auth.env if draft.auth else None,
         issuer_env=draft.auth.issuer_env if draft.auth else None,
         quirks=_quirks(draft.quirks),
-        timeouts=_timeouts(draft.timeouts),
+        timeouts=_timeouts(draft.timeouts, Timeouts()),
+        making_timeouts=_timeouts(draft.timeouts, MAKING),
         priority=100 if draft.priority is None else draft.priority,
         concurrency=draft.concurrency,
         documentation=draft.docs or "",
@@ -237,8 +240,7 @@ def _quirks(draft: QuirksDraft, base: Quirks = NO_QUIRKS) -> Quirks:
     )
 
 
-def _timeouts(draft: TimeoutsDraft) -> Timeouts:
-    usual = Timeouts()
+def _timeouts(draft: TimeoutsDraft, usual: Timeouts) -> Timeouts:
     return Timeouts(
         connect_s=draft.connect_s or usual.connect_s,
         first_byte_s=draft.first_byte_s or usual.first_byte_s,
@@ -352,6 +354,7 @@ def _media_rate(rate: RateDraft, per: Unit, draft: ProviderDraft, sale: _Sale) -
         problem = f"is given, and '{sale.model.id}' is paid by tokens"
         sale.faults.append(Fault(rate.file, _key(rate.key, "per"), problem, 'write input = "…" and output = "…"'))
     units = UNIT_PRICES[per]
+    drafts = {} if rate.drafts is None else _scaled({DRAFT_METER: rate.drafts}, rate, rate.key, sale, 1)
     return Rates(
         since_ms=_midnight_ms(rate.since),
         by_meter=_scaled(rate.usd, rate, rate.key, sale, units),
@@ -365,6 +368,7 @@ def _media_rate(rate: RateDraft, per: Unit, draft: ProviderDraft, sale: _Sale) -
             )
             for number, variant in enumerate(rate.variants, 1)
         ),
+        drafts=drafts.get(DRAFT_METER),
     )
 
 

@@ -96,6 +96,8 @@ class RateDraft:
     per: str | None = None
     """The unit of media that is paid for; None for prices of tokens."""
     variants: tuple[VariantDraft, ...] = ()
+    drafts: Decimal | None = None
+    """What a picture that is not finished costs."""
 
 
 @dataclass(frozen=True, slots=True)

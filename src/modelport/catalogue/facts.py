@@ -232,6 +232,10 @@ class Retired:
     replacement: str | None
 
 
+DRAFT_METER = "partial_image"
+"""Pictures that were sent before they were finished; the one meter beside the unit of media."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rates:
     """Prices that hold from a date on: credits per `RATE_UNITS` units of each meter, markup included."""
@@ -246,6 +250,8 @@ class Rates:
     """The unit of media that is paid for, the only meter then; None where tokens are."""
     variants: tuple["Variant", ...] = ()
     """What a unit costs in calls of some kind, where that differs; the first that fits holds."""
+    drafts: int | None = None
+    """What a picture that is not finished costs where its provider sends them; None where it does not."""
 
     @property
     def every(self) -> tuple[int, ...]:
@@ -337,6 +343,10 @@ class Timeouts:
     idle_s: float = 120.0
 
 
+MAKING = Timeouts(first_byte_s=600.0, idle_s=600.0)
+"""How long they may take that make pictures and the like, which they often do in silence."""
+
+
 @dataclass(frozen=True, slots=True)
 class Provider:
     """Who sells: where, on which wire format, with which credential."""
@@ -354,6 +364,8 @@ class Provider:
     """The one that holds who issues the tokens, where tokens are signed with the credential."""
     quirks: Quirks = Quirks()
     timeouts: Timeouts = Timeouts()
+    making_timeouts: Timeouts = MAKING
+    """What holds where something is made in silence; the same as far as the file of the provider says it."""
     priority: int = 100
     """Lower is tried first."""
     concurrency: int | None = None

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from modelport.catalogue.catalogue import Catalogue
-from modelport.catalogue.facts import Model, Operation, Rates, Unit
+from modelport.catalogue.facts import DRAFT_METER, Model, Operation, Rates, Unit
 from modelport.catalogue.prices import FALLBACK, PRICE_UNITS, UNIT_PRICES, price_of
 from modelport.operations.usage import OUTPUT_METERS, SEARCH_METER
 
@@ -239,17 +239,22 @@ def _media_pricing(rates: Rates, per: Unit, operation: Operation) -> Json:
     """Describe what a unit of media costs; what holds where no variant does stands last, with an empty `when`."""
     units = UNIT_PRICES[per]
     prices = [(variant.when, variant.rate) for variant in rates.variants]
+    content, origin, measure = _media_unit(per, operation)
+    about: Json = {"content": content, "origin": origin, "measure": measure}
+    beside: list[Json] = []
+    if rates.drafts is not None:
+        beside.append({"name": DRAFT_METER, **about, "price": _price(rates.drafts, 1), "per": 1})
     prices += [({}, rate) for rate in rates.by_meter.values()]
     if not rates.variants:
-        content, origin, measure = _media_unit(per, operation)
-        unit: Json = {"name": per, "content": content, "origin": origin, "measure": measure}
-        unit |= {"price": _price(prices[0][1], units), "per": units}
-        return {"kind": "fixed", "currency": "USD", "units": [unit]}
+        unit: Json = {"name": per, **about, "price": _price(prices[0][1], units), "per": units}
+        return {"kind": "fixed", "currency": "USD", "units": [unit, *beside]}
+    more: Json = {"units": beside} if beside else {}
     return {
         "kind": "variants",
         "currency": "USD",
         "dimensions": list(dict.fromkeys(name for when, _ in prices for name in when)),
         "variants": [{"when": when, "price": _price(rate, units), "unit": per, "per": units} for when, rate in prices],
+        **more,
     }
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from modelport.catalogue.drafts import OfferDraft, PriceDraft, RateDraft, TierDraft, VariantDraft
+from modelport.catalogue.facts import DRAFT_METER
 from modelport.catalogue.forms import DIALECTS, LINK, LINK_FORM, MODEL_ID, MODEL_ID_FORM
 from modelport.catalogue.parse_quirks import parse_quirks
 from modelport.catalogue.prices import METERS, UNIT_PRICES
@@ -104,6 +105,7 @@ def _media_rate(rate: Table, since: date | None) -> Iterator[RateDraft]:
     """Read what a unit of media costs, and what it costs in calls of some kind."""
     per = rate.choice("per", tuple(UNIT_PRICES))
     price = rate.decimal("price", "dollars per unit")
+    drafts = rate.decimal(DRAFT_METER, "dollars per unfinished picture")
     source, read_on = parse_origin(rate)
     variants = tuple(_variants(rate))
     rate.close()
@@ -112,8 +114,12 @@ def _media_rate(rate: Table, since: date | None) -> Iterator[RateDraft]:
     if "price" not in rate and not variants:
         rate.fault("price", "is missing", 'write dollars per unit, as in price = "0.04"')
     usd = {per: price} if per is not None and price is not None else {}
+    if drafts is not None and per != "image":
+        rate.fault(
+            DRAFT_METER, "is given, and pictures are not paid one by one", 'write per = "image", or leave it out'
+        )
     if since is not None and per is not None and (usd or variants):
-        yield RateDraft(rate.file, rate.path, since, usd, source, read_on, per=per, variants=variants)
+        yield RateDraft(rate.file, rate.path, since, usd, source, read_on, per=per, variants=variants, drafts=drafts)
 
 
 def _variants(rate: Table) -> Iterator[VariantDraft]:

@@ -120,7 +120,10 @@ def _media(rates: Rates, per: Unit) -> tuple[Price, ...]:
     units = UNIT_PRICES[per]
     found = [Price(_told(variant.when), _cost(variant.rate, units), _PER[per]) for variant in rates.variants]
     what = "Otherwise" if found else "Any call"
-    return (*found, *(Price(what, _cost(rate, units), _PER[per]) for rate in rates.by_meter.values()))
+    found += [Price(what, _cost(rate, units), _PER[per]) for rate in rates.by_meter.values()]
+    if rates.drafts is not None:
+        found.append(Price("Each unfinished picture", _cost(rates.drafts, 1), "image"))
+    return tuple(found)
 
 
 def _told(when: Mapping[str, str]) -> str:

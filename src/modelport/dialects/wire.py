@@ -31,6 +31,8 @@ class UpstreamRequest(Struct, frozen=True):
     method: str = "POST"
     beside: str = ""
     """The end of the provider's base URL that gives way to `path`, where another of its APIs lies beside it."""
+    is_making: bool = False
+    """Whether something is made of it that may take minutes, and of which nothing is heard meanwhile."""
 
 
 class MalformedReply(Problem):

@@ -86,3 +86,21 @@ class Verdicts(Struct, frozen=True, kw_only=True):
 
 
 Made = Pictures | Sound | Transcript | Pages | Verdicts
+
+
+class Draft(Struct, frozen=True, kw_only=True):
+    """A picture that is not finished."""
+
+    file: File
+    number: int
+    """Which one it is of the same picture, from 0."""
+
+
+class Heard(Struct, frozen=True):
+    """What was heard since the last of these."""
+
+    text: str
+
+
+Piece = Draft | Heard
+"""What is told of something while it is made."""

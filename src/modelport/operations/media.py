@@ -37,3 +37,7 @@ class MediaCall(Struct, frozen=True):
     """Of a transcript."""
     webhook_url: str | None = None
     """Where the end of the job is told that the call becomes, if its caller said so; no provider sees it."""
+    is_streamed: bool = False
+    """Whether what is made is told in events, as far as it is made."""
+    drafts: int = 0
+    """So many pictures may come of one that is not finished yet."""

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
-from modelport.catalogue.facts import Rates, Unit, Variant
+from msgspec.structs import replace as msgspec_replace
+
+from modelport.catalogue.facts import DRAFT_METER, Rates, Unit, Variant
 from modelport.operations.made import Made, Pages, Pictures, Transcript
 from modelport.operations.media import MediaCall
 from modelport.operations.units import asked_size, characters, count_of, megapixels, seconds
@@ -23,7 +25,10 @@ UNKNOWN_INPUT, UNKNOWN_OUTPUT = 2000, 6500
 
 
 def rates_of(rates: Rates, call: MediaCall) -> Rates | None:
-    """Return what holds for a call: of media one rate, of what it is metered in. None where no price fits it."""
+    """Return what holds for a call: of media one rate, of what it is metered in, and that of unfinished pictures.
+
+    None where no price fits it.
+    """
     if rates.per is None:
         is_free = not any(rates.by_meter.values())
         return replace(rates, by_meter={FREE_UNIT: 0}, per=FREE_UNIT) if is_free else rates
@@ -32,7 +37,10 @@ def rates_of(rates: Rates, call: MediaCall) -> Rates | None:
         return None
     if rates.per == "minute":
         rate = -(-rate // MINUTE_S)
-    return replace(rates, by_meter={METERS.get(rates.per, rates.per): rate}, variants=())
+    by_meter = {METERS.get(rates.per, rates.per): rate}
+    if rates.drafts is not None:
+        by_meter[DRAFT_METER] = rates.drafts
+    return replace(rates, by_meter=by_meter, variants=())
 
 
 def _fits(variant: Variant, call: MediaCall) -> bool:
@@ -50,7 +58,25 @@ def expected(rates: Rates, call: MediaCall) -> tuple[Mapping[str, int], bool]:
     if rates.per is None:
         return {"input": UNKNOWN_INPUT + characters(call), "output": UNKNOWN_OUTPUT * count_of(call)}, False
     units, is_exact = _bound(rates.per, call)
-    return {METERS.get(rates.per, rates.per): units}, is_exact
+    by_meter = {METERS.get(rates.per, rates.per): units}
+    if drafts := within(call, rates).drafts:
+        by_meter[DRAFT_METER] = drafts
+    return by_meter, is_exact
+
+
+def within(call: MediaCall, rates: Rates) -> MediaCall:
+    """Leave out of a call the unfinished pictures that an offer has no price for, or that come of several at once."""
+    if not call.drafts or (DRAFT_METER in rates.by_meter and count_of(call) == 1):
+        return call
+    return msgspec_replace(call, drafts=0, dropped=(*call.dropped, "partial_images"))
+
+
+def with_drafts(usage: Usage, drafts: int) -> Usage:
+    """Add the unfinished pictures that came to what was used."""
+    if not drafts:
+        return usage
+    source = "counted" if usage.source == "none" else usage.source
+    return msgspec_replace(usage, by_meter={**usage.by_meter, DRAFT_METER: drafts}, source=source)
 
 
 def _bound(unit: Unit, call: MediaCall) -> tuple[int, bool]:
@@ -72,7 +98,7 @@ def used(rates: Rates, call: MediaCall, made: Made | None) -> Usage:
     """Meter what was made; what its provider reports goes before what is counted here, and that before a guess."""
     if (found := told(rates, call, made)) is not None:
         return found
-    units, is_exact = expected(rates, call)
+    units, is_exact = expected(rates, msgspec_replace(call, drafts=0))
     return Usage(units, "counted" if is_exact else "estimated")
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Set
 from typing import Protocol, cast
 
+from msgspec.structs import replace
+
 from modelport.catalogue.parameters import Parameter, Parameters
 from modelport.dialects.media.wire import Carriage
 from modelport.operations.made import File
@@ -53,7 +55,7 @@ async def carried(
             fields[name] = await carrier.one(name, value)
         else:
             fields[name] = value if parameter is None else await carrier.carry(name, parameter, value)
-    return MediaCall(call.model, fields, call.delivery, call.dropped)
+    return replace(call, fields=fields)
 
 
 class _Carrier:

@@ -5,22 +5,32 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from modelport.catalogue.facts import Offer, Rates
 from modelport.catalogue.parameters import Parameters
 from modelport.core.clock import Clock
 from modelport.core.errors import InvalidBody, Problem
 from modelport.dialects.media.addresses import Met
 from modelport.dialects.media.table import EDITING, media_dialect
-from modelport.dialects.media.wire import MediaDialect, Order, SoundReader, Ticket, Told
+from modelport.dialects.media.wire import MediaDialect, Order, PieceReader, SoundReader, Ticket, Told
 from modelport.dialects.wire import MalformedReply, NotExpressible, Target, UpstreamFault, UpstreamRequest
 from modelport.ledger.records import Attempt
-from modelport.operations.made import Made
+from modelport.operations.made import Made, Piece
 from modelport.operations.media import MediaCall
+from modelport.pricing.media import within
 from modelport.routing.router import Plan
 from modelport.serving.attempts import MAX_ATTEMPTS, MAX_FAULT_BYTES, worth_another
 from modelport.serving.carrying import Files, carried
 from modelport.serving.health import Health
-from modelport.serving.ports import FirstByteTimeout, MalformedAnswer, Upstream, UpstreamAnswer, UpstreamProblem
+from modelport.serving.ports import (
+    FirstByteTimeout,
+    IdleTimeout,
+    MalformedAnswer,
+    Upstream,
+    UpstreamAnswer,
+    UpstreamProblem,
+)
 
 MAX_MADE_BYTES = 256 * 1024 * 1024
 MAX_MAKING_S = 600.0
@@ -33,7 +43,7 @@ SUCCESS = frozenset({200, 201, 202})
 
 @dataclass(slots=True)
 class Begun:
-    """What a provider has made, or a sound that is still on its way."""
+    """What a provider has made, or a sound or pieces that are still on their way."""
 
     offer: Offer
     rates: Rates
@@ -43,6 +53,27 @@ class Begun:
     sound: SoundReader | None = None
     first: bytes = b""
     """The first of the sound."""
+    reader: PieceReader | None = None
+    pieces: Sequence[Piece] = ()
+    """The first of the pieces."""
+
+    async def more(self, until_s: float) -> Sequence[Piece] | None:
+        """Return the pieces that come next, none now and then, and None once all is made. Raises as `Making` does."""
+        if self.pieces:
+            first, self.pieces = self.pieces, ()
+            return first
+        if self.reader is None or self.answer is None or self.made is not None:
+            return None
+        name = self.offer.provider.name
+        if asyncio.get_running_loop().time() > until_s:
+            raise IdleTimeout(f"{name} has not come to an end within {MAX_MAKING_S:g} s.")
+        try:
+            if data := await self.answer.some():
+                return self.reader.feed(data)
+            self.made = self.reader.end()
+        except MalformedReply as problem:
+            raise MalformedAnswer(f"{name}: {problem.message}") from None
+        return None
 
 
 class Making:
@@ -90,7 +121,7 @@ class Making:
                 if met.is_edit and spoken not in EDITING:
                     raise NotExpressible("image", offer.provider.name, "changes no uploaded pictures")
                 ready = await carried(call, parameters, dialect.takes, offer.provider.name, self._files)
-                order = Order(ready, Target(offer, plan.model), operation, met.is_edit, self._order_id)
+                order = Order(within(ready, rates), Target(offer, plan.model), operation, met.is_edit, self._order_id)
                 return await self._attempt(dialect, order, rates, is_streaming=is_streaming)
             except InvalidBody as problem:
                 refusal = refusal or problem
@@ -132,10 +163,10 @@ class Making:
         """Go from ticket to ticket until something is made, or a sound begins."""
         begun = Begun(order.target.offer, rates, ())
         ticket, failed = Ticket(), 0
-        while begun.made is None and begun.sound is None:
+        while begun.made is None and begun.answer is None:
             await asyncio.sleep(ticket.after_s)
-            request = dialect.ask(order, ticket)
-            begun.dropped = begun.dropped or request.dropped
+            request = asked(dialect, order, ticket)
+            begun.dropped = begun.dropped or (*order.call.dropped, *request.dropped)
             try:
                 outcome = await self._step(dialect, order, ticket, request, begun if is_streaming else None)
             except MalformedReply as problem:
@@ -160,16 +191,31 @@ class Making:
         async with AsyncExitStack() as stack:
             answer = await stack.enter_async_context(self._upstream.send(order.target.offer, request))
             await check_answered(dialect, answer)
-            sound = dialect.sound(order, kind_of(answer)) if streamed is not None else None
-            if streamed is None or sound is None:
+            if streamed is None:
                 return await read(dialect, order, ticket, answer)
-            streamed.first = await _begin(answer, sound)
-            streamed.answer, streamed.sound = answer, sound
+            kind = kind_of(answer)
+            if (sound := dialect.sound(order, kind)) is not None:
+                streamed.first = await _begin(answer, sound)
+                streamed.sound = sound
+            elif (reader := dialect.pieces(order, kind)) is not None:
+                streamed.pieces = await _first(answer, reader)
+                if not streamed.pieces:
+                    return reader.end()
+                streamed.reader = reader
+            else:
+                return await read(dialect, order, ticket, answer)
+            streamed.answer = answer
             self._stack = stack.pop_all()
         return None
 
     def _since_ms(self, begun_s: float) -> int:
         return int((self._clock.monotonic_s() - begun_s) * 1000)
+
+
+def asked(dialect: MediaDialect, order: Order, ticket: Ticket) -> UpstreamRequest:
+    """Write the request of a step, with the time that it may take. Raises `NotExpressible`."""
+    request = dialect.ask(order, ticket)
+    return request if order.operation == "speech" else replace(request, is_making=True)
 
 
 async def check_answered(dialect: MediaDialect, answer: UpstreamAnswer) -> None:
@@ -198,6 +244,14 @@ async def _begin(answer: UpstreamAnswer, sound: SoundReader) -> bytes:
             return heard
     sound.end()
     raise MalformedReply("the sound is empty")
+
+
+async def _first(answer: UpstreamAnswer, reader: PieceReader) -> Sequence[Piece]:
+    """Read until there is a piece; none where all comes before one does."""
+    while data := await answer.some():
+        if pieces := reader.feed(data):
+            return pieces
+    return ()
 
 
 def is_over(fault: UpstreamFault) -> bool:

@@ -1,5 +1,6 @@
 """A call for media, from the request to the last byte: read → plan → pace → hold → make → keep → settle."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,27 +18,30 @@ from modelport.dialects.media.addresses import Met
 from modelport.dialects.media.answers import Given
 from modelport.dialects.media.call import UNNAMED, checked, opened, taken_by
 from modelport.dialects.media.captions import CAPTION_TYPES, captioned
+from modelport.dialects.media.events import WAITING, failure_told
 from modelport.dialects.table import Format
 from modelport.keys.key import Key
 from modelport.ledger.book import Book
 from modelport.ledger.hold import Hold
-from modelport.operations.made import File, Made, Pages, Pictures, Sound, Transcript, Verdicts
+from modelport.operations.made import Draft, File, Made, Pages, Pictures, Piece, Sound, Transcript, Verdicts
 from modelport.operations.media import Delivery, MediaCall
 from modelport.operations.usage import NOTHING_USED, Usage
-from modelport.pricing.charge import charge
+from modelport.pricing.charge import UnpricedUsage, charge
 from modelport.pricing.media import expected, rates_of, used
 from modelport.routing.problems import Unpriced, WrongOperation
 from modelport.routing.router import Plan, Router
-from modelport.serving.calls import JSON_TYPE, Routes, budget, traced
+from modelport.serving.calls import JSON_TYPE, STREAM_HEADERS, Routes, budget, traced
 from modelport.serving.carrying import Files
 from modelport.serving.exchange import CallerLeft, CallFailed, CallRequest
 from modelport.serving.health import Health
-from modelport.serving.making import Begun, Making
+from modelport.serving.making import MAX_MAKING_S, Begun, Making
 from modelport.serving.pacing import PacedClient, Pacing
 from modelport.serving.patience import Patience
 from modelport.serving.permitted import check_model, check_pin, permitted
 from modelport.serving.ports import Client, Upstream, UpstreamProblem
+from modelport.serving.progress import Progress
 from modelport.serving.retiring import mark_retiring
+from modelport.serving.telling import KEEP_ALIVE_S, Telling
 from modelport.serving.written import Notes, named
 
 
@@ -82,6 +86,8 @@ class ServeMedia:
     code_of: Callable[[Problem], str]
     drain_s: float
     """How long a provider is waited for after the caller has left, where the key's policy says so."""
+    keep_alive_s: float = KEEP_ALIVE_S
+    """How long a stream of events is silent before it says that it goes on."""
 
     async def __call__(self, request: MediaRequest, key: Key, client: Client) -> None:
         """Answer one call on `client`. Raises `CallFailed` when it fails before its answer began."""
@@ -112,22 +118,18 @@ class ServeMedia:
         async with await self.ledger.hold(notes.key.account_id, budget(notes.key), ask, least) as hold:
             if client.has_left:
                 raise CallerLeft
-            await self._make(asked, hold, notes, client)
+            make = self._tell if asked.call.is_streamed else self._make
+            await make(asked, hold, notes, client)
 
     async def _make(self, asked: Asked, hold: Hold, notes: Notes, client: Client) -> None:
-        call, model, patience = asked.call, asked.plan.model, Patience(self._patience_s(notes.key))
-        is_streaming = model.operation == "speech" and call.delivery == "bytes"
+        call, patience = asked.call, Patience(self._patience_s(notes.key))
+        is_streaming = asked.plan.model.operation == "speech" and call.delivery == "bytes"
         begun: Begun | None = None
         files: list[Given] = []
         with patience:
             client.on_leave(patience.caller_left)
-            making = Making(self.upstream, self.clock, self.health, asked.files, notes.attempts, notes.inference_id)
-            async with making:
-                parameters = taken_by(model, asked.met)
-                begun = await making.first(call, asked.met, parameters, asked.plan, is_streaming=is_streaming)
-                notes.offer, notes.rates = begun.offer, begun.rates
-                notes.dropped = named((*call.dropped, *begun.dropped))
-                notes.first_byte_ms = notes.elapsed_ms()
+            async with self._making(asked, notes) as making:
+                begun = await self._first(making, asked, notes, is_streaming=is_streaming)
                 if begun.sound is not None:
                     await self._speak(call, begun, hold, notes, client)
                     return
@@ -137,6 +139,62 @@ class ServeMedia:
             await hold.settle(notes.left(self._used(call, begun) if begun is not None else NOTHING_USED))
             return
         await self._answer(asked, begun, files, hold, notes, client)
+
+    async def _tell(self, asked: Asked, hold: Hold, notes: Notes, client: Client) -> None:
+        """Make a call and tell of it in events; the last waits until it is paid for."""
+        notes.is_streaming = True
+        progress = Progress(asked.call, asked.met.is_edit)
+        async with Telling(client, lambda: (*STREAM_HEADERS, *traced(notes)), WAITING, self.keep_alive_s) as telling:
+            try:
+                if not await self._told(asked, progress, notes, client, telling):
+                    await hold.settle(notes.left(progress.used()))
+                    return
+                usage = progress.used()
+                if (unpriced := notes.unpriced(usage)) is not None:
+                    await hold.settle(notes.cut(usage, self.code_of(unpriced), self.status_of(unpriced)))
+                    raise unpriced
+                receipt = await hold.settle(notes.succeeded(usage))
+            except Problem as problem:
+                if telling.has_begun:
+                    if not hold.is_ended:
+                        await hold.settle(notes.cut(progress.used(), self.code_of(problem)))
+                    await telling.fail(problem, failure_told)
+                    return
+                if isinstance(problem, UnpricedUsage):
+                    raise CallFailed(problem, notes.inference_id) from problem
+                raise
+            await telling.finish(progress.end_told(self._now_s(), receipt.charged))
+
+    async def _told(self, asked: Asked, progress: Progress, notes: Notes, client: Client, telling: Telling) -> bool:
+        """Have a call made and tell pieces of it as they come; whether it came to its end while somebody waited."""
+        patience = Patience(self._patience_s(notes.key))
+        with patience:
+            client.on_leave(patience.caller_left)
+            async with self._making(asked, notes) as making:
+                progress.begun = begun = await self._first(making, asked, notes, is_streaming=True)
+                until_s = asyncio.get_running_loop().time() + MAX_MAKING_S
+                while (pieces := await begun.more(until_s)) is not None:
+                    for piece in pieces:
+                        await telling.send(progress.piece_told(_sized(piece), self._now_s()))
+            assert begun.made is not None
+            progress.given = [await _kept(file, asked.call, asked.files) for file in _files_of(begun.made)]
+            progress.made = begun.made
+        return progress.made is not None
+
+    def _making(self, asked: Asked, notes: Notes) -> Making:
+        return Making(self.upstream, self.clock, self.health, asked.files, notes.attempts, notes.inference_id)
+
+    async def _first(self, making: Making, asked: Asked, notes: Notes, *, is_streaming: bool) -> Begun:
+        """Have an offer begin, and note which."""
+        parameters = taken_by(asked.plan.model, asked.met)
+        begun = await making.first(asked.call, asked.met, parameters, asked.plan, is_streaming=is_streaming)
+        notes.offer, notes.rates = begun.offer, begun.rates
+        notes.dropped = named((*asked.call.dropped, *begun.dropped))
+        notes.first_byte_ms = notes.elapsed_ms()
+        return begun
+
+    def _now_s(self) -> int:
+        return self.clock.now_ms() // 1000
 
     def _patience_s(self, key: Key) -> float:
         return 0.0 if key.on_disconnect == "cancel_and_bill_delivered" else self.drain_s
@@ -199,7 +257,7 @@ class ServeMedia:
                 return given.file.content_type.encode(), given.file.data
             return JSON_TYPE[1], answers.sound(made, given.link, charged)
         delivery: Delivery = "base64" if call.delivery == "base64" else "url"
-        return JSON_TYPE[1], answers.pictures(made, files, delivery, self.clock.now_ms() // 1000, charged)
+        return JSON_TYPE[1], answers.pictures(made, files, delivery, self._now_s(), charged)
 
 
 OLDER = frozenset({"/v1/images/generations/with-url", "/v1/stt"})
@@ -268,11 +326,19 @@ async def _kept(file: File, call: MediaCall, files: Files) -> Given:
         fetched = await files.fetch(file.link)
         kind = file.content_type or fetched.content_type
         file = File(data=fetched.data, content_type=kind, facts={**fetched.facts, **file.facts})
-    if (size := dimensions(file.data)) is not None:
-        file = replace(file, facts={**file.facts, "width": size[0], "height": size[1]})
-    if call.delivery in ("base64", "bytes"):
+    file = _measured(file)
+    if call.delivery in ("base64", "bytes") or (call.is_streamed and call.delivery is None):
         return Given(file)
     return Given(file, await files.keep(file))
+
+
+def _measured(file: File) -> File:
+    size = dimensions(file.data)
+    return file if size is None else replace(file, facts={**file.facts, "width": size[0], "height": size[1]})
+
+
+def _sized(piece: Piece) -> Piece:
+    return replace(piece, file=_measured(piece.file)) if isinstance(piece, Draft) else piece
 
 
 def _files_of(made: Made) -> list[File]:

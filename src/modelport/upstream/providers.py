@@ -21,7 +21,7 @@ from modelport.upstream.tokens import USED_S, signed
 
 _UNIX = "unix:"
 _KNOWN_ROUTES = 4096
-_RouteKey = tuple[str, str, str, str, Headers]
+_RouteKey = tuple[str, str, str, str, Headers, bool]
 
 
 class EngineSockets(Protocol):
@@ -89,7 +89,8 @@ class Providers:
 
     def send(self, offer: Offer, request: UpstreamRequest) -> AbstractAsyncContextManager[UpstreamAnswer]:
         """Send; enter to wait for the answer's headers. Raises `UpstreamProblem`s, here or on entering."""
-        key = (offer.provider.id, offer.model_id, request.method, request.beside + request.path, request.headers)
+        path = request.beside + request.path
+        key = (offer.provider.id, offer.model_id, request.method, path, request.headers, request.is_making)
         route = self._routes.get(key)
         if route is None or self._is_old(route, offer):
             route = self._learn(key, offer, request)
@@ -107,7 +108,8 @@ class Providers:
 
     def _learn(self, key: _RouteKey, offer: Offer, request: UpstreamRequest) -> _Route:
         provider = offer.provider
-        peer = Peer(provider.name, f"provider `{provider.id}`", provider.timeouts)
+        timeouts = provider.making_timeouts if request.is_making else provider.timeouts
+        peer = Peer(provider.name, f"provider `{provider.id}`", timeouts)
         target, base_path = self._target(provider)
         base_path = base_path.removesuffix(request.beside)
         path = request_path(target, base_path + check_path(request.path, provider.name))

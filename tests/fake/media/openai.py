@@ -1,9 +1,10 @@
 """OpenAI's pictures, speech, transcripts and moderation.
 
 Fields: the official SDK's request types; https://platform.openai.com/docs/api-reference/images and `/audio` (read
-2026-11-29). Picture models refuse `response_format`, DALL·E takes one picture (`dall-e-3`) or ten. Moderation takes one
-picture, https://github.com/antiwork/gumroad/pull/4709, and gives 0 for what it does not look for in pictures,
-https://developers.openai.com/api/docs/guides/moderation.
+2026-11-29), `/images-streaming`, and https://platform.openai.com/docs/guides/speech-to-text (read 2026-11-29). Picture
+models refuse `response_format`, DALL·E takes one picture (`dall-e-3`) or ten and tells nothing in events; nor does
+Whisper, which passes over `stream`. Moderation takes one picture, https://github.com/antiwork/gumroad/pull/4709, and
+gives 0 for what it does not look for in pictures, https://developers.openai.com/api/docs/guides/moderation.
 """
 
 import base64
@@ -11,7 +12,7 @@ import re
 from typing import Any
 
 from tests.fake.media.files import JPEG, SOUNDS, WEBP, png
-from tests.fake.media.seam import FilePart, MediaAnswer, MediaAsked, Refused, bearer, only, reachable
+from tests.fake.media.seam import FilePart, MediaAnswer, MediaAsked, Refused, bearer, events, only, reachable
 from tests.fake.vendor import words
 
 PREFIX = "/openai/v1"
@@ -91,9 +92,40 @@ def _pictures(asked: MediaAsked, body: dict[str, Any], *, is_dalle: bool) -> Med
             drawn.append({"b64_json": base64.b64encode(data).decode()})
     if is_dalle:
         return MediaAnswer({"created": 1_790_000_000, "data": drawn})
-    usage = {"input_tokens": 10, "output_tokens": 1000, "total_tokens": 1010}
+    usage: dict[str, Any] = {"input_tokens": 10, "output_tokens": 1000, "total_tokens": 1010}
     echo = {"size": size, "quality": body.get("quality", "high"), "output_format": form}
+    if (drafts := _drafts(body)) is not None:
+        about = "image_edit" if asked.path == "/images/edits" else "image_generation"
+        told = {"created_at": 1_790_000_000, "background": body.get("background", "auto"), **echo}
+        return _told(about, drafts, {**told, "b64_json": base64.b64encode(data).decode()}, usage)
     return MediaAnswer({"created": 1_790_000_000, "data": drawn, "usage": usage, **echo})
+
+
+def _drafts(body: dict[str, Any]) -> int | None:
+    """Return how many unfinished pictures are wanted; None where no stream is."""
+    count = body.get("partial_images", 0)
+    if not re.fullmatch("[0-3]", str(count)):
+        raise Refused(400, f"Invalid 'partial_images': expected a value from 0 to 3, but got {count} instead.")
+    if body.get("stream", False) not in (True, "true"):
+        if "partial_images" in body:
+            raise Refused(400, "The 'partial_images' parameter is only supported when 'stream' is true.")
+        return None
+    if int(body.get("n", 1)) > 1:
+        raise Refused(400, "Streaming is only supported with 'n' equal to 1.")
+    return int(count)
+
+
+def _told(about: str, drafts: int, told: dict[str, Any], usage: dict[str, int]) -> MediaAnswer:
+    details = {"text_tokens": usage["input_tokens"], "image_tokens": 0}
+    output = usage["output_tokens"] + DRAFT_TOKENS * drafts
+    used = {"input_tokens": usage["input_tokens"], "output_tokens": output, "input_tokens_details": details}
+    used["total_tokens"] = usage["input_tokens"] + output
+    begun = [{"type": f"{about}.partial_image", "partial_image_index": number, **told} for number in range(drafts)]
+    return events(*begun, {"type": f"{about}.completed", **told, "usage": used}, are_named=True)
+
+
+DRAFT_TOKENS = 100
+"""What an unfinished picture costs: https://platform.openai.com/docs/guides/image-generation (read 2026-11-29)."""
 
 
 def _speak(asked: MediaAsked) -> MediaAnswer:
@@ -118,6 +150,10 @@ def _hear(asked: MediaAsked) -> MediaAnswer:
     if model.startswith("gpt-4o") and how not in ("json", "text"):
         raise Refused(400, f"response_format '{how}' is not compatible with model '{model}'. Use 'json' or 'text'.")
     asked.studio.made["openai"] += 1
+    if form.get("stream", ["false"])[-1] == "true" and model != "whisper-1":
+        usage = {"type": "tokens", "input_tokens": 14, "output_tokens": 5, "total_tokens": 19}
+        deltas = [{"type": "transcript.text.delta", "delta": delta} for delta in ("Hello", " there.")]
+        return events(*deltas, {"type": "transcript.text.done", "text": SAID, "usage": usage}, are_named=False)
     if how == "json":
         usage = {"type": "duration", "seconds": 2}
         return MediaAnswer({"text": SAID, "usage": usage})

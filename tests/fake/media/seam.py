@@ -26,7 +26,7 @@ class FilePart:
 
 @dataclass(frozen=True, slots=True)
 class MediaAnswer:
-    """An answer: JSON, or bytes of a kind; with a status."""
+    """An answer: JSON, bytes of a kind, or pieces of a stream; with a status."""
 
     body: Any
     status: int = 200
@@ -34,9 +34,16 @@ class MediaAnswer:
     headers: tuple[tuple[str, str], ...] = ()
 
     @property
-    def bytes(self) -> bytes:
+    def pieces(self) -> list[bytes]:
         """The body as it goes out."""
-        return self.body if isinstance(self.body, bytes) else msgspec.json.encode(self.body)
+        if isinstance(self.body, tuple):
+            return list(self.body)
+        return [self.body if isinstance(self.body, bytes) else msgspec.json.encode(self.body)]
+
+    @property
+    def bytes(self) -> bytes:
+        """All of it."""
+        return b"".join(self.pieces)
 
 
 @dataclass(slots=True)
@@ -109,6 +116,15 @@ class MediaAsked:
             value = FilePart(file[1], kind, data) if file is not None else data.decode()
             fields.setdefault(name[1], []).append(value)
         return fields
+
+
+def events(*told: Mapping[str, Any], are_named: bool) -> MediaAnswer:
+    """Answer with a stream of events, each of which says what it is."""
+    pieces = tuple(
+        (f"event: {one['type']}\n".encode() if are_named else b"") + b"data: " + msgspec.json.encode(one) + b"\n\n"
+        for one in told
+    )
+    return MediaAnswer(pieces, content_type="text/event-stream; charset=utf-8")
 
 
 class Refused(Exception):

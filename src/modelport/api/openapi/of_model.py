@@ -23,12 +23,15 @@ from modelport.api.problems import InvalidQuery
 from modelport.api.routes import PREFIXES, normal
 from modelport.catalogue.facts import Model
 from modelport.catalogue.parameters import Parameters, decoded
-from modelport.dialects.media import addresses
+from modelport.dialects.media.addresses import IMAGE_EDITS, IMAGES, TRANSCRIPTION
+from modelport.dialects.media.call import STREAMED
 
 _JOBS = ("video", "music")
 _CREATED = ("/with-url", "/generation", "/generate")
 """How older paths end that answer 201."""
 _SYNCHRONOUS = "/v1/stt"
+_TOLD = (IMAGES.endpoint, IMAGE_EDITS.endpoint)
+"""Where pictures are told in events."""
 _GENERATION_ID: Json = {
     "name": "generation_id",
     "in": "query",
@@ -48,6 +51,11 @@ class Described:
     @property
     def parameters(self) -> Parameters:
         """What a request may hold beside `model`."""
+        is_told = self.model.operation == "images" and self.endpoint in _TOLD
+        return {**self._own, **STREAMED} if is_told else self._own
+
+    @property
+    def _own(self) -> Parameters:
         own = BY_ENDPOINT.get(self.endpoint)
         if own is not None and self.endpoint != self.model.endpoints[0]:
             return able(own, self.model.capabilities)
@@ -143,7 +151,7 @@ def _content(one: Described, name: str) -> Json:
 def _request(one: Described) -> Json:
     """Describe the body: JSON, and a form where a file can be sent."""
     names, parameters = (one.model.id, *one.model.aliases), one.parameters
-    if one.model.operation in _JOBS or one.endpoint == addresses.TRANSCRIPTION.endpoint:
+    if one.model.operation in _JOBS or one.endpoint == TRANSCRIPTION.endpoint:
         parameters = {**parameters, **ORDERED}
     uploads = {name for name, parameter in parameters.items() if has_upload(parameter)}
     content: Json = {}

@@ -35,6 +35,8 @@ class Met(Struct, frozen=True):
     """Whose models answer there beside those that name the path."""
     is_captioned: bool = False
     """Whether transcripts come there in OpenAI's forms, and can be asked for as in its API."""
+    streams: bool = False
+    """Whether what is made can be told there in events, as far as it is made."""
     is_translated: bool = False
     """Whether what is said is told in English there."""
     is_job: bool = False
@@ -47,9 +49,9 @@ class Met(Struct, frozen=True):
         return self.endpoint in model.endpoints or (bool(self.maker) and model.maker == self.maker)
 
 
-IMAGES = Met(("images", "3d"), "/v1/images/generations")
+IMAGES = Met(("images", "3d"), "/v1/images/generations", streams=True)
 IMAGE_LINKS = Met(("images",), "/v1/images/generations/with-url", delivery="url")
-IMAGE_EDITS = Met(("images",), "/v1/images/edits", is_edit=True, takes_forms=True)
+IMAGE_EDITS = Met(("images",), "/v1/images/edits", is_edit=True, takes_forms=True, streams=True)
 VIDEO = Met(("video",), "/v2/video/generations", is_job=True)
 MUSIC = Met(("music",), "/v2/generate/audio", is_job=True)
 MINIMAX_MUSIC = Met(("music",), "/v2/generate/audio/minimax/generate", is_job=True)

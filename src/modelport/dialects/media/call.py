@@ -5,10 +5,12 @@ from typing import TypeVar, cast
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from modelport.catalogue.facts import Model, Operation
 from modelport.catalogue.parameters import Parameter, Parameters, decoded
 from modelport.catalogue.validation import Fault, complete, refused, shown
+from modelport.catalogue.wording import one_of
 from modelport.core.errors import InvalidBody
 from modelport.dialects.media.addresses import Met
 from modelport.dialects.media.form import Part, read_form, valued
@@ -47,6 +49,23 @@ CAPTIONED: Parameters = {
     "stream": Parameter(type="boolean", default=False),
 }
 """How a transcript may be asked for in OpenAI's API; all of them are made here, whatever the model."""
+
+
+MOST_DRAFTS = 3
+STREAMED: Parameters = {
+    "stream": Parameter(
+        type="boolean", default=False, description="Whether the answer comes in events, a finished picture in the last."
+    ),
+    "partial_images": Parameter(
+        type="integer",
+        minimum=0,
+        maximum=MOST_DRAFTS,
+        default=0,
+        description="So many unfinished pictures may come before, in a stream, where the provider has them.",
+    ),
+}
+"""How pictures may be asked for in OpenAI's API, whatever the model."""
+_FORMS_OF_EVENTS = ("json", "text")
 
 
 class Sent(Struct, frozen=True):
@@ -121,7 +140,8 @@ def checked(sent: Sent, model: Model, met: Met, accepted: Delivery | None = None
 
     `accepted` is how its caller said beside the request that files are to come.
     """
-    parameters = taken_by(model, met)
+    is_told = met.streams and model.operation == "images"
+    parameters = {**taken_by(model, met), **STREAMED} if is_told else taken_by(model, met)
     given = dict(valued(sent.parts, parameters) if sent.parts else sent.fields)
     reading = Reading(model.operation, parameters, given)
     renamed(reading)
@@ -140,14 +160,31 @@ def checked(sent: Sent, model: Model, met: Met, accepted: Delivery | None = None
     if reading.faults:
         raise refused(reading.faults)
     delivery = reading.delivery or accepted or _usual(parameters, met)
-    dropped = (*reading.dropped, *whole.dropped)
-    if not met.is_captioned:
-        return MediaCall(sent.model, whole.fields, delivery, dropped, webhook_url=sent.webhook_url)
-    fields = {name: value for name, value in whole.fields.items() if name not in CAPTIONED}
+    call = MediaCall(sent.model, whole.fields, delivery, (*reading.dropped, *whole.dropped), webhook_url=sent.webhook_url)
+    if met.is_captioned:
+        return _captioned(call, met)
+    return _streamed(call) if is_told else call
+
+
+def _captioned(call: MediaCall, met: Met) -> MediaCall:
+    """Take from the fields how a transcript is to be told."""
+    caption, is_streamed = cast("CaptionForm", call.fields["response_format"]), call.fields["stream"] is True
+    if is_streamed and caption not in _FORMS_OF_EVENTS:
+        expected = f"{one_of(_FORMS_OF_EVENTS)} where 'stream' is true, since events tell text alone"
+        raise refused([Fault("response_format", expected, shown(caption))])
+    fields = {name: value for name, value in call.fields.items() if name not in CAPTIONED}
     if met.is_translated:
         fields["translate"] = True
-    caption = cast("CaptionForm", whole.fields["response_format"])
-    return MediaCall(sent.model, fields, delivery, dropped, caption)
+    return replace(call, fields=fields, caption=caption, is_streamed=is_streamed)
+
+
+def _streamed(call: MediaCall) -> MediaCall:
+    """Take from the fields whether pictures are told in events, and how many of them unfinished."""
+    fields = {name: value for name, value in call.fields.items() if name not in STREAMED}
+    is_streamed, drafts = call.fields["stream"] is True, cast("int", call.fields["partial_images"])
+    if drafts and not is_streamed:
+        return replace(call, fields=fields, dropped=(*call.dropped, "partial_images"))
+    return replace(call, fields=fields, is_streamed=is_streamed, drafts=drafts)
 
 
 def _usual(parameters: Parameters, met: Met) -> Delivery | None:

@@ -5,6 +5,7 @@ Shapes: https://platform.openai.com/docs/api-reference/audio/createTranscription
 
 import math
 from collections.abc import Mapping
+from typing import cast
 
 import msgspec
 
@@ -31,9 +32,7 @@ def captioned(made: Transcript, form: CaptionForm, charged: int, *, task: str = 
         return "".join(_cue(number, one, ",") for number, one in enumerate(_cues(made), 1)).encode()
     if form == "vtt":
         return ("WEBVTT\n\n" + "".join(_cue(None, one, ".") for one in _cues(made))).encode()
-    answer: dict[str, object] = {"text": made.text, "meta": meta_of(charged)}
-    if made.duration_s is not None:
-        answer["usage"] = {"type": "duration", "seconds": math.ceil(made.duration_s)}
+    answer = brief(made, charged)
     if form == "verbose_json":
         answer |= {
             "task": task,
@@ -44,6 +43,17 @@ def captioned(made: Transcript, form: CaptionForm, charged: int, *, task: str = 
         if made.words:
             answer["words"] = [{"word": one.word, "start": one.start, "end": one.end} for one in made.words]
     return _encode(answer)
+
+
+def brief(made: Transcript, charged: int) -> dict[str, object]:
+    """Tell what was said, what it used, and what it cost."""
+    answer: dict[str, object] = {"text": made.text, "meta": meta_of(charged)}
+    used = made.told.get("usage")
+    if isinstance(used, dict) and cast("Mapping[str, object]", used).get("type") == "tokens":
+        answer["usage"] = cast("object", used)
+    elif made.duration_s is not None:
+        answer["usage"] = {"type": "duration", "seconds": math.ceil(made.duration_s)}
+    return answer
 
 
 def _told(one: Segment) -> dict[str, object]:

@@ -1,20 +1,22 @@
 """OpenAI's speech and transcripts.
 
 Shapes: https://platform.openai.com/docs/api-reference/audio (read 2026-11-29). Speech comes as the sound itself, as it
-is made. Whisper tells words, segments and duration (`verbose_json`); the `gpt-4o` transcribers take `json` alone.
+is made. Whisper tells words, segments and duration (`verbose_json`); the `gpt-4o` transcribers take `json` alone, and
+tell what they hear while they hear it, as the engine of this machine does and OpenAI's Whisper does not.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
+from modelport.dialects.media.event_reading import EventReader, is_of_events
 from modelport.dialects.media.multipart import FormField, form
 from modelport.dialects.media.reading_json import Json, members, post, text
 from modelport.dialects.media.sounds import KINDS, RawSound, kind_told, made_of
 from modelport.dialects.media.transcripts import inner
 from modelport.dialects.media.usual import Usual
-from modelport.dialects.media.wire import Carriage, Order, SoundReader, Ticket, Told
+from modelport.dialects.media.wire import Carriage, Order, PieceReader, SoundReader, Ticket, Told
 from modelport.dialects.wire import MalformedReply, UpstreamRequest
-from modelport.operations.made import Made, Segment, Transcript, Word
+from modelport.operations.made import Heard, Made, Segment, Transcript, Word
 from modelport.operations.media import Upload
 from modelport.operations.usage import Usage
 
@@ -25,7 +27,9 @@ _SPOKEN: Mapping[str, str] = {"text": "input", "style": "instructions"}
 _HEARD = ("language", "prompt", "temperature")
 _SOURCES = ("file", "audio", "url")
 BRIEF = "verbose_json"
-"""In the `drop` of an offer: its transcripts come as text alone."""
+"""In the `drop` of an offer: its transcripts come as text alone, and as it is heard if that is wanted."""
+STREAM = "stream"
+"""In the `drop` of an offer: its transcripts come whole."""
 
 
 class OpenAiAudio(Usual):
@@ -49,6 +53,35 @@ class OpenAiAudio(Usual):
         """Read speech as it comes."""
         return RawSound(kind_of(order, content_type)) if order.operation == "speech" else None
 
+    def pieces(self, order: Order, content_type: str) -> PieceReader | None:
+        """Read what is heard as it is heard."""
+        return Hearing() if order.operation != "speech" and is_of_events(content_type) else None
+
+
+class Hearing:
+    """Reads the events of a transcript."""
+
+    def __init__(self) -> None:
+        self._events = EventReader()
+        self._done: Json | None = None
+
+    def feed(self, data: bytes) -> Sequence[Heard]:
+        """Return what was heard; the end is kept for `end`."""
+        heard: list[Heard] = []
+        for event in self._events.feed(data):
+            kind = text(event, "type")
+            if kind == "transcript.text.delta" and (said := text(event, "delta")):
+                heard.append(Heard(said))
+            elif kind == "transcript.text.done":
+                self._done = {name: value for name, value in event.items() if name != "type"}
+        return heard
+
+    def end(self) -> Transcript:
+        """Return the transcript; raises `MalformedReply` where it did not come to its end."""
+        if self._done is None:
+            raise MalformedReply("the provider ended the stream before the transcript was complete")
+        return transcript(self._done)
+
 
 def kind_of(order: Order, told: str) -> str:
     """Say what a sound is: as its provider does where that is a sound, else as it was asked for."""
@@ -62,7 +95,7 @@ def _speech(order: Order) -> UpstreamRequest:
     for name, value in order.call.fields.items():
         if name in quirks.drop:
             dropped.append(name)
-        elif name != "stream":
+        elif name != STREAM:
             fields[quirks.rename.get(name, _SPOKEN.get(name, name))] = value
     request = post(SPEECH, fields, dropped)
     return UpstreamRequest(request.path, request.headers, request.body, True, request.dropped)
@@ -73,6 +106,10 @@ def _transcript(order: Order) -> UpstreamRequest:
     sound = next((value for name in _SOURCES if isinstance(value := fields.get(name), Upload)), None)
     assert sound is not None, "links are fetched for this format"
     is_brief = BRIEF in quirks.drop
+    is_told = (
+        order.call.is_streamed and (is_brief or order.target.offer.provider.is_local) and STREAM not in quirks.drop
+    )
+    is_brief = is_brief or is_told
     parts: list[FormField] = [
         ("file", sound),
         ("model", order.target.offer.upstream),
@@ -80,6 +117,8 @@ def _transcript(order: Order) -> UpstreamRequest:
     ]
     if not is_brief:
         parts += [("timestamp_granularities[]", "segment"), ("timestamp_granularities[]", "word")]
+    if is_told:
+        parts.append((STREAM, "true"))
     parts += [(name, str(fields[name])) for name in _HEARD if fields.get(name) is not None and name not in quirks.drop]
     left = (*_SOURCES, *_HEARD, "translate")
     headers, body = form(parts)

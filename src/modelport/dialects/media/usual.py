@@ -1,7 +1,7 @@
 """What most wire formats of media have in common."""
 
 from modelport.dialects import chat_body
-from modelport.dialects.media.wire import Order, SoundReader
+from modelport.dialects.media.wire import Order, PieceReader, SoundReader
 from modelport.dialects.wire import UpstreamFault
 
 
@@ -10,6 +10,11 @@ class Usual:
 
     def sound(self, order: Order, content_type: str) -> SoundReader | None:
         """Nothing is read while it is made."""
+        del order, content_type
+        return None
+
+    def pieces(self, order: Order, content_type: str) -> PieceReader | None:
+        """Nothing is told while it is made."""
         del order, content_type
         return None
 

@@ -1,13 +1,13 @@
 """What passes between a wire format of media and serving: a call as one step or several, each a request of its own."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
 from msgspec import Struct
 
 from modelport.catalogue.facts import Operation
 from modelport.dialects.wire import Target, UpstreamFault, UpstreamRequest
-from modelport.operations.made import Made
+from modelport.operations.made import Made, Piece
 from modelport.operations.media import MediaCall
 
 Carriage = Literal["inline", "link"]
@@ -64,6 +64,18 @@ class SoundReader(Protocol):
         ...
 
 
+class PieceReader(Protocol):
+    """Reads one answer that comes in pieces as it is made."""
+
+    def feed(self, data: bytes) -> Sequence[Piece]:
+        """Take bytes cut anywhere and return the pieces that became whole; raises `UpstreamFault`, `MalformedReply`."""
+        ...
+
+    def end(self) -> Made:
+        """Take the end of the answer and return what was made; raises `MalformedReply` where something is missing."""
+        ...
+
+
 class MediaDialect(Protocol):
     """A wire format of media. Pure: no socket, clock or environment."""
 
@@ -80,6 +92,10 @@ class MediaDialect(Protocol):
 
     def sound(self, order: Order, content_type: str) -> SoundReader | None:
         """Begin to read a sound while it is made; None where it comes whole."""
+        ...
+
+    def pieces(self, order: Order, content_type: str) -> PieceReader | None:
+        """Begin to read pieces of what is made; None where it comes whole."""
         ...
 
     def fault(self, status: int, retry_after: bytes | None, body: bytes) -> UpstreamFault:

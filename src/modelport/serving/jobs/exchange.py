@@ -10,7 +10,7 @@ from modelport.dialects.media.table import media_dialect
 from modelport.dialects.media.wire import MediaDialect, Order, Ticket
 from modelport.dialects.wire import MalformedReply
 from modelport.operations.made import Made
-from modelport.serving.making import check_answered, read
+from modelport.serving.making import asked, check_answered, read
 from modelport.serving.ports import MalformedAnswer, Upstream
 
 REQUESTS_PER_PROVIDER = 32
@@ -72,7 +72,7 @@ def dialect_of(order: Order) -> MediaDialect:
 async def exchange(upstream: Upstream, order: Order, ticket: Ticket) -> Made | Ticket:
     """Make the request of a step; raises `UpstreamFault` for a refusal, `UpstreamProblem` for what is no answer."""
     dialect, offer = dialect_of(order), order.target.offer
-    request = dialect.ask(order, ticket)
+    request = asked(dialect, order, ticket)
     try:
         async with upstream.send(offer, request) as answer:
             await check_answered(dialect, answer)
