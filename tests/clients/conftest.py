@@ -9,16 +9,25 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.acceptance.gateway import ROOT, Gateway, environment, gateway_with_fake
+from tests.acceptance.gateway import FAKE_KEY, ROOT, SECRETS, Gateway, environment, fake_provider, point_to
 from tests.clients.families import FAMILIES, FORMATS, MODELS, Family
+from tests.fake.overlay import write_media_redirects
 
 HERE = Path(__file__).resolve().parent
 AT_A_TIME = 3  # starting up and waiting is most of what they do
 INSTALL_WITHIN_S = 900.0
 REPORT_WITHIN_S = 300.0
+
+PICTURES = """
+[[offers]]
+model = "openai/gpt-image-2"
+rates = [{ from = 2026-01-01, per = "image", price = "0.05", partial_image = "0.003" }]
+"""
+"""A price of the operator's, since the maker's is not known."""
 
 Outcome = Mapping[str, Any]
 Report = Mapping[str, Outcome]
@@ -58,10 +67,18 @@ class Site:
 @pytest.fixture(scope="session")
 def client_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Run one gateway for all clients."""
-    with gateway_with_fake(tmp_path_factory.mktemp("clients") / "data") as gateway:
-        gateway.create_account("clients", "100")
-        gateway.create_account("poor", "0")
-        yield Site(gateway, gateway.create_key("clients"), gateway.create_key("poor"))
+    with fake_provider() as fake:
+        settings = {"MODELPORT_EGRESS_ALLOW": "127.0.0.1/32", "MODELPORT_EGRESS_PORTS": f"80,443,{urlsplit(fake).port}"}
+        secrets = {**SECRETS, "FAL_KEY": FAKE_KEY, "DEEPGRAM_API_KEY": FAKE_KEY}
+        gateway = Gateway(tmp_path_factory.mktemp("clients") / "data", secrets=secrets, settings=settings)
+        point_to(fake, gateway.catalogue)
+        write_media_redirects(gateway.catalogue, fake, ("fal", "deepgram"))
+        with (gateway.catalogue / "openai.toml").open("a", encoding="utf-8") as file:
+            file.write(PICTURES)
+        with gateway:
+            gateway.create_account("clients", "100")
+            gateway.create_account("poor", "0")
+            yield Site(gateway, gateway.create_key("clients"), gateway.create_key("poor"))
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ SAID = "You said: ahoy there"
 THOUGHT = "Thinking about: ahoy there"
 ONE = "You said: Ask get_weather about the harbour."
 BOTH = "You said: Ask get_weather and get_tide about the harbour."
+HEARD = "Hello there."
 SEEN = "You said: What is on it? [image]"
 PORT = {"name": "text", "depth_m": 1, "pilots": ["text"]}
 TIDE = ["get_tide", {"harbour": "text", "hour": 1}]
@@ -29,7 +30,7 @@ Detail = Any
 def check(scenario: str, detail: Detail) -> None:
     """Assert that a scenario saw what it must have seen."""
     name = scenario.partition("[")[0]
-    for prefix in ("responses_", "messages_", "aiml_"):
+    for prefix in ("responses_", "messages_", "aiml_openai_", "aiml_"):
         name = name.removeprefix(prefix)
     CHECKS[name](detail)
 
@@ -199,6 +200,50 @@ def kinds(detail: Detail) -> None:
     assert {name: error["kind"] for name, error in detail.items()} == KINDS
 
 
+def images(detail: Detail) -> None:
+    """Each picture is there, and of the size that was asked for."""
+    assert detail["sizes"] == [detail["wanted"]] * detail.get("count", len(detail["sizes"]) or 1)
+    assert detail.get("credits", 1) > 0
+
+
+def image_stream(detail: Detail) -> None:
+    """Unfinished pictures come in their order, then the finished one, which says what all of it cost."""
+    kinds = [kind.rpartition(".") for kind in detail["kinds"]]
+    assert len({about for about, _, _ in kinds}) == 1
+    assert [what for _, _, what in kinds] == ["partial_image", "partial_image", "completed"]
+    assert detail["numbers"] == [0, 1]
+    images(detail)
+    assert detail["told"] == ["1024x1024", "low", "png"]
+    assert detail["tokens"] > 0
+    assert detail["credits"] == 100_000 + 2 * 6_000
+
+
+def speech(detail: Detail) -> None:
+    assert (detail["type"], detail["same"]) == ("audio/mpeg", True)
+
+
+def transcripts(detail: Detail) -> None:
+    """The words come in every form."""
+    assert detail["text"] == detail["verbose"] == detail["plain"].strip() == HEARD
+    assert detail["srt"].startswith("1\n00:00:00,")
+    assert detail["vtt"].startswith("WEBVTT\n\n00:00:00.")
+    assert all(HEARD in detail[form] for form in ("srt", "vtt"))
+    assert detail["words"] == HEARD.split()
+    assert detail.get("credits", 1) > 0
+
+
+def transcript_stream(detail: Detail) -> None:
+    *deltas, last = detail["kinds"]
+    assert set(deltas) == {"transcript.text.delta"}
+    assert last == "transcript.text.done"
+    assert detail["text"] == detail["whole"] == HEARD
+    assert detail["credits"] > 0
+
+
+def transcript_job(detail: Detail) -> None:
+    assert detail == {"status": "completed", "text": HEARD, "transcript": HEARD}
+
+
 CHECKS: dict[str, Callable[[Detail], None]] = {
     "whole": whole,
     "stream": stream,
@@ -231,5 +276,15 @@ CHECKS: dict[str, Callable[[Detail], None]] = {
     "count": count,
     "embeddings": embeddings,
     "models": models,
+    "images": images,
+    "images_inside": images,
+    "image_edit": images,
+    "image_stream": image_stream,
+    "image_edit_stream": image_stream,
+    "speech": speech,
+    "speech_whole": speech,
+    "transcripts": transcripts,
+    "transcript_stream": transcript_stream,
+    "transcript_job": transcript_job,
     "errors": errors,
 }

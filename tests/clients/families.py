@@ -15,8 +15,13 @@ MODELS = {
     "thinking:anthropic_messages": "fake-messages/thinker",
     "thinking:google_gemini": "fake-gemini/thinker",
     "embedding": "fake-embeddings/small",
+    "image": "openai/gpt-image-2",
+    "queued_image": "flux/schnell",
+    "speech": "openai/tts-1",
+    "transcription": "nova-3",
+    "told_transcription": "#g1_nova-2-general",
 }
-"""What the programs call: a model for each format, one that reasons, and one for embeddings."""
+"""What the programs call: a model for each format, one that reasons, one for embeddings, and models of media."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,10 @@ _OPENAI_PYTHON = words(
     responses_continued
     """
 )
-_OPENAI_ONCE = words("embeddings models asynchronous errors responses_errors")
+_MEDIA = words(
+    "images images_inside image_edit image_stream image_edit_stream speech speech_whole transcripts transcript_stream"
+)
+_OPENAI_ONCE = (*words("embeddings models asynchronous errors responses_errors"), *_MEDIA)
 
 FAMILIES: dict[str, Family] = {
     "openai_python_2": Family("openai_python/program.py", _OPENAI_PYTHON, _OPENAI_ONCE, lock="openai_python_2"),
@@ -72,7 +80,7 @@ FAMILIES: dict[str, Family] = {
             responses_stream responses_tools responses_structured
             """
         ),
-        words("embeddings models errors responses_errors"),
+        (*words("embeddings models errors responses_errors"), *_MEDIA),
     ),
     "anthropic_python": Family(
         "anthropic_python/program.py",
@@ -104,7 +112,7 @@ FAMILIES: dict[str, Family] = {
             messages_structured messages_vision messages_thinking
             """
         ),
-        words("embeddings errors messages_errors"),
+        words("embeddings errors messages_errors images"),
     ),
     "langchain": Family(
         "langchain/program.py",
@@ -118,7 +126,9 @@ FAMILIES: dict[str, Family] = {
         words("embeddings asynchronous errors messages_errors"),
     ),
     "langchain_aimlapi": Family(
-        "langchain_aimlapi/program.py", words("whole stream parallel_tools structured"), words("embeddings errors")
+        "langchain_aimlapi/program.py",
+        words("whole stream parallel_tools structured"),
+        words("embeddings errors images images_inside"),
     ),
     "litellm": Family(
         "litellm/program.py",
@@ -128,7 +138,12 @@ FAMILIES: dict[str, Family] = {
             messages_whole messages_stream messages_parallel_tools responses_whole
             """
         ),
-        words("embeddings asynchronous errors messages_errors"),
+        words(
+            """
+            embeddings asynchronous errors messages_errors aiml_images aiml_images_inside aiml_openai_images
+            aiml_openai_images_inside images speech_whole transcripts
+            """
+        ),
     ),
     "instructor": Family(
         "instructor/program.py",
@@ -149,6 +164,6 @@ FAMILIES: dict[str, Family] = {
     "aimlapi": Family(
         "aimlapi/program.py",
         words("stream parallel_tools structured responses_whole"),
-        words("sample embeddings models errors"),
+        words("sample embeddings models errors images images_inside speech_whole transcript_job"),
     ),
 }

@@ -11,7 +11,7 @@ faults as `fault/429`, …. `write_formats` writes one provider for each further
   (they cannot), `fake-embeddings/fault/429`, ….
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -158,12 +158,14 @@ def write_redirects(folder: Path, base_url: str, vendors: Mapping[str, str]) -> 
         (folder / f"{provider}.toml").write_text(text, encoding="utf-8")
 
 
-def write_media_redirects(folder: Path, base_url: str) -> frozenset[str]:
-    """Send the providers of media to the fake; return their ids."""
+def write_media_redirects(folder: Path, base_url: str, only: Collection[str] = ()) -> frozenset[str]:
+    """Send the providers of media to the fake, or `only` some of them; return their ids."""
     folder.mkdir(parents=True, exist_ok=True)
     told: set[str] = set()
     for prefix in (*PREFIXES, COMPATIBLE):
         provider = prefix.strip("/").partition("/")[0]
+        if only and provider not in only:
+            continue
         place = COMPATIBLE if provider == "dashscope" else prefix
         (folder / f"{provider}.toml").write_text(f'base_url = "{base_url}{place}"\n', encoding="utf-8")
         told.add(provider)

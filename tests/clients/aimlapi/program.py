@@ -12,13 +12,18 @@ from scenarios import (
     HELLO,
     KEY,
     MODELS,
+    SAID,
     SCHEMAS,
+    SOUND,
     SYSTEM,
     URL,
+    fetched,
+    file_of,
     main,
     per_format,
     raised,
     scenario,
+    size_of,
     told,
 )
 
@@ -103,6 +108,32 @@ def embeddings() -> Any:
         "dimensions": len(vectors[0]),
         "repeats": vectors[0] == vectors[2] != vectors[1],
     }
+
+
+@scenario
+def images() -> Any:
+    made = AIML_API().images.generate(model=MODELS["queued_image"], prompt=HELLO, size="1024x768")
+    return {"sizes": [size_of(fetched(one.url)) for one in made.data], "wanted": [1024, 768]}
+
+
+@scenario
+def images_inside() -> Any:
+    made = AIML_API().images.generate(model=MODELS["image"], prompt=HELLO, response_format="b64_json")
+    return {"sizes": [size_of(one.b64_json) for one in made.data], "wanted": [1024, 1024]}
+
+
+@scenario
+def speech_whole() -> Any:
+    spoken = AIML_API().audio.speech.create(model=MODELS["speech"], voice="alloy", input=SAID, response_format="mp3")
+    return {"type": spoken.response.headers["content-type"], "same": spoken.content == SOUND}
+
+
+@scenario
+def transcript_job() -> Any:
+    file = file_of(SOUND, "said.mp3")
+    told = AIML_API().audio.transcriptions.create(model=MODELS["told_transcription"], file=file, poll_interval=0.5)
+    alternatives = told["result"]["results"]["channels"][0]["alternatives"]
+    return {"status": told["status"], "text": told["result"]["text"], "transcript": alternatives[0]["transcript"]}
 
 
 @scenario

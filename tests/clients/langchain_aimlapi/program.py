@@ -3,7 +3,7 @@
 from typing import Any
 
 import openai
-from langchain_aimlapi import AimlapiEmbeddings, ChatAimlapi
+from langchain_aimlapi import AimlapiEmbeddings, AimlapiImageModel, ChatAimlapi
 from langchain_core.messages import HumanMessage, SystemMessage, ToolMessage
 from pydantic import BaseModel
 from scenarios import (
@@ -14,10 +14,12 @@ from scenarios import (
     SCHEMAS,
     SYSTEM,
     URL,
+    fetched,
     main,
     per_format,
     raised,
     scenario,
+    size_of,
     told,
 )
 
@@ -77,6 +79,21 @@ def embeddings() -> Any:
     vectors = client.embed_documents(["a harbour", "a lighthouse", "a harbour"])
     query = client.embed_query("a harbour")
     return {"count": len(vectors), "dimensions": len(query), "repeats": vectors[0] == vectors[2] == query != vectors[1]}
+
+
+def painter(model: str) -> Any:
+    return AimlapiImageModel(model=model, base_url=f"{URL}/v1/", api_key=KEY, max_retries=0)
+
+
+@scenario
+def images() -> Any:
+    return {"sizes": [size_of(fetched(painter(MODELS["queued_image"]).invoke(HELLO)))], "wanted": [1024, 1024]}
+
+
+@scenario
+def images_inside() -> Any:
+    made = painter(MODELS["image"]).generate_images(HELLO, n=1, size="1536x1024", response_format="b64_json")
+    return {"sizes": [size_of(one) for one in made], "wanted": [1536, 1024]}
 
 
 @scenario

@@ -13,15 +13,20 @@ from scenarios import (
     KEY,
     LOOK,
     MODELS,
+    SAID,
     SCHEMAS,
+    SOUND,
     SYSTEM,
     THINKING,
     URL,
+    fetched,
+    file_of,
     main,
     per_format,
     per_thinking_model,
     raised,
     scenario,
+    size_of,
     told,
 )
 
@@ -174,6 +179,65 @@ def embeddings() -> Any:
         "count": len(vectors),
         "dimensions": len(vectors[0]),
         "repeats": vectors[0] == vectors[2] != vectors[1],
+    }
+
+
+def drawn(prefix: str, model: str, **given: Any) -> Any:
+    asked = {"prompt": HELLO, "api_base": BASES[prefix], "api_key": KEY, **given}
+    return litellm.image_generation(model=f"{prefix}/{model}", **asked).data
+
+
+@scenario
+def images() -> Any:
+    made = drawn("openai", MODELS["image"], size="1024x1536")
+    return {"sizes": [size_of(fetched(one.url)) for one in made], "wanted": [1024, 1536]}
+
+
+@scenario
+def aiml_images() -> Any:
+    made = drawn("aiml", MODELS["queued_image"], n=2, size="1536x640", api_base=f"{URL}/v1")
+    return {"sizes": [size_of(fetched(one.url)) for one in made], "wanted": [1536, 640], "count": 2}
+
+
+@scenario
+def aiml_images_inside() -> Any:
+    made = drawn("aiml", MODELS["queued_image"], size="landscape_4_3", response_format="b64_json", api_base=URL)
+    return {"sizes": [size_of(one.b64_json) for one in made], "wanted": [1024, 768]}
+
+
+@scenario
+def aiml_openai_images() -> Any:
+    made = drawn("aiml", MODELS["image"], size="1024x1536", quality="low", output_format="png", api_base=f"{URL}/v1")
+    return {"sizes": [size_of(fetched(one.url)) for one in made], "wanted": [1024, 1536]}
+
+
+@scenario
+def aiml_openai_images_inside() -> Any:
+    made = drawn("aiml", MODELS["image"], response_format="b64_json", api_base=f"{URL}/v1")
+    return {"sizes": [size_of(one.b64_json) for one in made], "wanted": [1024, 1024]}
+
+
+@scenario
+def speech_whole() -> Any:
+    model = f"openai/{MODELS['speech']}"
+    spoken = litellm.speech(model=model, voice="alloy", input=SAID, api_base=f"{URL}/v1", api_key=KEY)
+    return {"type": spoken.response.headers["content-type"], "same": spoken.content == SOUND}
+
+
+@scenario
+def transcripts() -> Any:
+    def heard(**how: Any) -> Any:
+        model, file = f"openai/{MODELS['transcription']}", file_of(SOUND, "said.mp3")
+        return litellm.transcription(model=model, file=file, api_base=f"{URL}/v1", api_key=KEY, **how)
+
+    verbose = heard(response_format="verbose_json", timestamp_granularities=["word"])
+    return {
+        "text": heard().text,
+        "plain": heard(response_format="text").text,
+        "srt": heard(response_format="srt").text,
+        "vtt": heard(response_format="vtt").text,
+        "verbose": verbose.text,
+        "words": [word["word"] for word in verbose.words],
     }
 
 

@@ -1,6 +1,6 @@
 // OpenAI's own client for Node: chat, Responses, embeddings and models, against providers of every format.
 import { Buffer } from "node:buffer";
-import OpenAI from "openai";
+import OpenAI, { toFile } from "openai";
 import { zodResponseFormat, zodTextFormat } from "openai/helpers/zod";
 import { z } from "zod";
 import {
@@ -10,15 +10,19 @@ import {
   KEY,
   LOOK,
   MODELS,
+  SAID,
   SCHEMAS,
+  SOUND,
   SYSTEM,
   THINKING,
   URL,
+  fetched,
   main,
   perFormat,
   perThinkingModel,
   raised,
   scenario,
+  sizeOf,
   told,
 } from "./scenarios.mjs";
 
@@ -189,6 +193,94 @@ scenario("embeddings", async () => {
     same: near(vectors, decoded) && near(vectors, plain.data.map((item) => item.embedding)),
     tokens: floats.usage.prompt_tokens,
     credits: cost(floats),
+  };
+});
+
+scenario("images", async () => {
+  const made = await api.images.generate({ model: MODELS.image, prompt: HELLO, size: "1024x1536", quality: "low" });
+  const sizes = await Promise.all(made.data.map(async (one) => sizeOf(await fetched(one.url))));
+  return { sizes, wanted: [1024, 1536], credits: cost(made) };
+});
+
+scenario("images_inside", async () => {
+  const asked = { model: MODELS.queued_image, prompt: HELLO, n: 2, response_format: "b64_json" };
+  const made = await api.images.generate(asked);
+  return { sizes: made.data.map((one) => sizeOf(Buffer.from(one.b64_json, "base64"))), wanted: [1024, 768], count: 2 };
+});
+
+scenario("image_edit", async () => {
+  const named = (name) => toFile(Buffer.from(DOT, "base64"), name, { type: "image/png" });
+  const image = [await named("cat.png"), await named("hat.png")];
+  const made = await api.images.edit({ model: MODELS.image, image, prompt: HELLO, response_format: "b64_json" });
+  return { sizes: made.data.map((one) => sizeOf(Buffer.from(one.b64_json, "base64"))), wanted: [1024, 1024] };
+});
+
+const drawing = async (stream) => {
+  const events = [];
+  for await (const event of stream) events.push(event);
+  const last = events.at(-1);
+  return {
+    kinds: events.map((event) => event.type),
+    numbers: events.slice(0, -1).map((event) => event.partial_image_index),
+    sizes: events.map((event) => sizeOf(Buffer.from(event.b64_json, "base64"))),
+    wanted: [1024, 1024],
+    told: [last.size, last.quality, last.output_format],
+    tokens: last.usage.total_tokens,
+    credits: cost(last),
+  };
+};
+const drawn = { model: MODELS.image, prompt: HELLO, quality: "low", partial_images: 2, stream: true };
+
+scenario("image_stream", async () => drawing(await api.images.generate(drawn)));
+
+scenario("image_edit_stream", async () => {
+  const image = await toFile(Buffer.from(DOT, "base64"), "cat.png", { type: "image/png" });
+  return drawing(await api.images.edit({ ...drawn, image }));
+});
+
+const spoken = async (voice) => {
+  const answer = await api.audio.speech.create({ model: MODELS.speech, voice, input: SAID, response_format: "mp3" });
+  return { type: answer.headers.get("content-type"), answer };
+};
+
+scenario("speech", async () => {
+  const { type, answer } = await spoken("alloy");
+  const pieces = [];
+  for await (const piece of answer.body) pieces.push(piece);
+  return { type, same: Buffer.concat(pieces).equals(SOUND) };
+});
+
+scenario("speech_whole", async () => {
+  const { type, answer } = await spoken("coral");
+  return { type, same: Buffer.from(await answer.arrayBuffer()).equals(SOUND) };
+});
+
+const said = () => toFile(SOUND, "said.mp3", { type: "audio/mpeg" });
+const heard = async (how = {}) =>
+  api.audio.transcriptions.create({ model: MODELS.transcription, file: await said(), ...how });
+
+scenario("transcripts", async () => {
+  const verbose = await heard({ response_format: "verbose_json", timestamp_granularities: ["word"] });
+  const plain = await heard({ language: "en" });
+  return {
+    text: plain.text,
+    plain: await heard({ response_format: "text" }),
+    srt: await heard({ response_format: "srt" }),
+    vtt: await heard({ response_format: "vtt" }),
+    verbose: verbose.text,
+    words: verbose.words.map((word) => word.word),
+    credits: cost(plain),
+  };
+});
+
+scenario("transcript_stream", async () => {
+  const events = [];
+  for await (const event of await heard({ stream: true })) events.push(event);
+  return {
+    kinds: events.map((event) => event.type),
+    text: events.slice(0, -1).map((event) => event.delta).join(""),
+    whole: events.at(-1).text,
+    credits: cost(events.at(-1)),
   };
 });
 

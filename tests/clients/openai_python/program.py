@@ -17,15 +17,20 @@ from scenarios import (
     LOOK,
     MODELS,
     ONE_TOOL,
+    SAID,
     SCHEMAS,
+    SOUND,
     SYSTEM,
     THINKING,
     URL,
+    fetched,
+    file_of,
     main,
     per_format,
     per_thinking_model,
     raised,
     scenario,
+    size_of,
     told,
 )
 
@@ -297,6 +302,93 @@ def embeddings() -> Any:
 
 def plain(item: Any) -> bytes:
     return base64.b64decode(item.embedding)
+
+
+@scenario
+def images() -> Any:
+    made = api.images.generate(model=MODELS["image"], prompt=HELLO, size="1024x1536", quality="low")
+    return {"sizes": [size_of(fetched(one.url)) for one in made.data], "wanted": [1024, 1536], "credits": cost(made)}
+
+
+@scenario
+def images_inside() -> Any:
+    made = api.images.generate(model=MODELS["queued_image"], prompt=HELLO, n=2, response_format="b64_json")
+    return {"sizes": [size_of(one.b64_json) for one in made.data], "wanted": [1024, 768], "count": 2}
+
+
+@scenario
+def image_edit() -> Any:
+    pictures = [file_of(base64.b64decode(DOT), name) for name in ("cat.png", "hat.png")]
+    made = api.images.edit(model=MODELS["image"], image=pictures, prompt=HELLO, response_format="b64_json")
+    return {"sizes": [size_of(one.b64_json) for one in made.data], "wanted": [1024, 1024]}
+
+
+def drawing(stream: Any) -> Any:
+    events = list(stream)
+    return {
+        "kinds": [event.type for event in events],
+        "numbers": [event.partial_image_index for event in events[:-1]],
+        "sizes": [size_of(event.b64_json) for event in events],
+        "wanted": [1024, 1024],
+        "told": [events[-1].size, events[-1].quality, events[-1].output_format],
+        "tokens": events[-1].usage.total_tokens,
+        "credits": cost(events[-1]),
+    }
+
+
+@scenario
+def image_stream() -> Any:
+    given = {"model": MODELS["image"], "prompt": HELLO, "quality": "low", "partial_images": 2}
+    return drawing(api.images.generate(**given, stream=True))
+
+
+@scenario
+def image_edit_stream() -> Any:
+    given = {"model": MODELS["image"], "prompt": HELLO, "quality": "low", "partial_images": 2}
+    return drawing(api.images.edit(**given, image=file_of(base64.b64decode(DOT), "cat.png"), stream=True))
+
+
+@scenario
+def speech() -> Any:
+    given = {"model": MODELS["speech"], "voice": "alloy", "input": SAID, "response_format": "mp3"}
+    with api.audio.speech.with_streaming_response.create(**given) as spoken:
+        return {"type": spoken.headers["content-type"], "same": b"".join(spoken.iter_bytes()) == SOUND}
+
+
+@scenario
+def speech_whole() -> Any:
+    spoken = api.audio.speech.create(model=MODELS["speech"], voice="coral", input=SAID)
+    return {"type": spoken.response.headers["content-type"], "same": spoken.content == SOUND}
+
+
+@scenario
+def transcripts() -> Any:
+    def heard(**how: Any) -> Any:
+        file = file_of(SOUND, "said.mp3")
+        return api.audio.transcriptions.create(model=MODELS["transcription"], file=file, **how)
+
+    verbose = heard(response_format="verbose_json", timestamp_granularities=["word"])
+    return {
+        "text": heard(language="en").text,
+        "plain": heard(response_format="text"),
+        "srt": heard(response_format="srt"),
+        "vtt": heard(response_format="vtt"),
+        "verbose": verbose.text,
+        "words": [word.word for word in verbose.words],
+        "credits": cost(heard()),
+    }
+
+
+@scenario
+def transcript_stream() -> Any:
+    file = file_of(SOUND, "said.mp3")
+    events = list(api.audio.transcriptions.create(model=MODELS["transcription"], file=file, stream=True))
+    return {
+        "kinds": [event.type for event in events],
+        "text": "".join(event.delta for event in events[:-1]),
+        "whole": events[-1].text,
+        "credits": cost(events[-1]),
+    }
 
 
 @scenario

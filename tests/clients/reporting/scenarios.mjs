@@ -1,4 +1,5 @@
 // What the Node programs share: where to call, whom to ask, and one line of JSON for each scenario that was run.
+import { Buffer } from "node:buffer";
 import process from "node:process";
 
 export const URL = process.env.MODELPORT_URL;
@@ -14,6 +15,9 @@ export const THINKING = { type: "enabled", budget_tokens: 1024 };
 export const SYSTEM = "You are a harbour pilot.";
 export const DOT =
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
+export const SAID = "Hello there.";
+// A fifth of a second of nothing, as MP3.
+export const SOUND = Buffer.concat(Array(8).fill(Buffer.concat([Buffer.from([0xff, 0xfb, 0x90, 0x64]), Buffer.alloc(413)])));
 export const SCHEMAS = {
   get_weather: {
     type: "object",
@@ -51,6 +55,20 @@ export function perFormat(name, work) {
 // Runs it once for each format, with a model that reasons.
 export function perThinkingModel(name, work) {
   for (const form of FORMATS) scenarios.set(`${name}[${form}]`, () => work(MODELS[`thinking:${form}`]));
+}
+
+// Reads what a link leads to, without a key.
+export async function fetched(link) {
+  const answer = await fetch(link);
+  if (!answer.ok) throw new Error(`${link}: ${answer.status}`);
+  return Buffer.from(await answer.arrayBuffer());
+}
+
+// Returns width and height of a PNG.
+export function sizeOf(picture) {
+  const data = Buffer.from(picture);
+  if (data.subarray(1, 4).toString() !== "PNG") throw new Error(`no PNG: ${data.subarray(0, 20)}`);
+  return [data.readUInt32BE(16), data.readUInt32BE(20)];
 }
 
 // Does what a tool does.

@@ -1,11 +1,15 @@
 """What the Python programs share: where to call, whom to ask, and one line of JSON for each scenario that was run."""
 
 import asyncio
+import base64
 import inspect
+import io
 import json
 import os
+import struct
 import sys
 import traceback
+import urllib.request
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,7 +17,7 @@ URL = os.environ["MODELPORT_URL"]
 KEY = os.environ["MODELPORT_KEY"]
 POOR_KEY = os.environ["MODELPORT_POOR_KEY"]
 MODELS: dict[str, str] = json.loads(os.environ["MODELPORT_MODELS"])
-"""Models by what they are for: one for each format that a provider speaks, `thinking:FORMAT`, `embedding`, `fault`."""
+"""Models by what they are for: one for each format that a provider speaks, `thinking:FORMAT`, `image`, …"""
 FORMATS: list[str] = json.loads(os.environ["MODELPORT_FORMATS"])
 
 HELLO = "ahoy there"
@@ -40,6 +44,9 @@ TIDE_SCHEMA: dict[str, Any] = {
 SCHEMAS = {"get_weather": WEATHER_SCHEMA, "get_tide": TIDE_SCHEMA}
 DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 """A PNG of one pixel in base64."""
+SAID = "Hello there."
+SOUND = (b"\xff\xfb\x90\x64" + bytes(413)) * 8
+"""A fifth of a second of nothing, as MP3."""
 WRONG: dict[str, tuple[str, dict[str, Any]]] = {
     "authentication": ("sk-nobody", {}),
     "not_found": (KEY, {"model": "fake/ecko"}),
@@ -70,6 +77,27 @@ def per_thinking_model(function: Callable[[str], Any]) -> Callable[[str], Any]:
     for name in FORMATS:
         _scenarios[f"{function.__name__}[{name}]"] = lambda name=name: function(MODELS[f"thinking:{name}"])
     return function
+
+
+def file_of(data: bytes, name: str) -> io.BytesIO:
+    """Make a file with a name, as clients are handed one."""
+    file = io.BytesIO(data)
+    file.name = name
+    return file
+
+
+def fetched(link: str) -> bytes:
+    """Read what a link leads to, without a key."""
+    with urllib.request.urlopen(link, timeout=60) as answer:
+        return answer.read()
+
+
+def size_of(picture: bytes | str) -> list[int]:
+    """Return width and height of a PNG, which may be in base64."""
+    data = base64.b64decode(picture) if isinstance(picture, str) else picture
+    if not data.startswith(b"\x89PNG\r\n\x1a\n"):
+        raise ValueError(f"no PNG: {data[:20]!r}")
+    return list(struct.unpack(">II", data[16:24]))
 
 
 def told(name: str, arguments: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 import { createAnthropic } from "@ai-sdk/anthropic";
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { APICallError, Output, embedMany, generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
+import { APICallError, Output, embedMany, experimental_generateImage as generateImage, generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
 import { Buffer } from "node:buffer";
 import { z } from "zod";
 import {
@@ -21,6 +21,7 @@ import {
   perThinkingModel,
   raised,
   scenario,
+  sizeOf,
   told,
 } from "./scenarios.mjs";
 
@@ -142,6 +143,13 @@ function failing(make, model) {
     generateText({ model: make(key)(other ?? model), prompt: HELLO, maxRetries: 0, ...mended(changes) }),
   );
 }
+
+scenario("images", async () => {
+  const asked = { prompt: HELLO, size: "1024x1536", maxRetries: 0 };
+  const own = await generateImage({ model: openai().image(MODELS.image), ...asked });
+  const like = await generateImage({ model: chat().imageModel(MODELS.image), ...asked });
+  return { sizes: [own, like].map((made) => sizeOf(made.image.uint8Array)), wanted: [1024, 1536] };
+});
 
 scenario("errors", () => failing(chat, MODELS.openai_chat));
 scenario("messages_errors", () => failing(anthropic, MODELS.anthropic_messages));
