@@ -35,24 +35,25 @@ PAGE = "data:application/pdf;base64," + base64.b64encode(b"%PDF-1.4\n1 0 obj\n<<
 HARMLESS = "The river floods the valley every spring."
 
 
-PRICED = """
-priority = 10
+PRICED = (
+    ("openai", "openai/gpt-image-2", "image", "0.05"),
+    ("openai", "openai/gpt-4o-transcribe", "minute", "0.006"),
+    ("dashscope", "alibaba/wan2.2-t2i-flash", "image", "0.05"),
+    ("google-documentai", "gc-document-ai", "page", "0.01"),
+    ("zai", "zhipu/glm-ocr", "page", "0.01"),
+    ("topaz", "topaz-labs/sharpen", "image", "0.1"),
+    ("topaz", "topaz-labs/sharpen-gen", "image", "0.1"),
+)
+"""Prices that the operator gives, since their makers' are not known, or depend on his plan."""
 
-[[offers]]
-model = "openai/gpt-image-2"
-rates = [{ from = 2026-01-01, per = "image", price = "0.05" }]
-"""
-"""A price that the operator gives, since its maker's is not known."""
-CREDITS = """
-[[offers]]
-model = "topaz-labs/sharpen"
-rates = [{ from = 2026-01-01, per = "image", price = "0.1" }]
 
-[[offers]]
-model = "topaz-labs/sharpen-gen"
-rates = [{ from = 2026-01-01, per = "image", price = "0.1" }]
-"""
-"""What Topaz's pictures cost by a plan of the operator: fal is not asked then."""
+def write_prices(catalogue: Path) -> None:
+    for provider, model, per, price in PRICED:
+        with (catalogue / f"{provider}.toml").open("a", encoding="utf-8") as file:
+            file.write(f'\n[[offers]]\nmodel = "{model}"\n')
+            file.write(f'rates = [{{ from = 2026-01-01, per = "{per}", price = "{price}" }}]\n')
+
+
 UNPRICED = {"bytedance/dola-seedream-5-0-pro", "bytedance/seedream-5-0-pro"}
 """Models whose default size has no price that is known."""
 
@@ -109,9 +110,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         gateway = Gateway(folder, secrets={**SECRETS, **keys, "INWORLD_API_KEY": FAKE_KEY}, settings=settings)
         providers = write_media_redirects(gateway.catalogue, fake)
         with (gateway.catalogue / "openai.toml").open("a", encoding="utf-8") as file:
-            file.write(PRICED)
-        with (gateway.catalogue / "topaz.toml").open("a", encoding="utf-8") as file:
-            file.write(CREDITS)
+            file.write("priority = 10\n")
+        write_prices(gateway.catalogue)
         with gateway:
             account = gateway.create_account("studio", "1000")
             yield Studio(gateway, account["id"], gateway.create_key("studio"), providers, fake)

@@ -166,7 +166,7 @@ def write_media_redirects(folder: Path, base_url: str, only: Collection[str] = (
         provider = prefix.strip("/").partition("/")[0]
         if only and provider not in only:
             continue
-        place = COMPATIBLE if provider == "dashscope" else prefix
+        place = {"dashscope": COMPATIBLE, "google-documentai": PROCESSOR}.get(provider, prefix)
         (folder / f"{provider}.toml").write_text(f'base_url = "{base_url}{place}"\n', encoding="utf-8")
         told.add(provider)
     return frozenset(told)
@@ -174,6 +174,8 @@ def write_media_redirects(folder: Path, base_url: str, only: Collection[str] = (
 
 COMPATIBLE = "/dashscope/compatible-mode/v1"
 """Where DashScope's provider stands; its pictures are asked for beside it."""
+PROCESSOR = "/google-documentai/v1/projects/p/locations/eu/processors/x/processorVersions"
+"""A processor of Google's Document AI."""
 
 
 def _model(model: str, provider: str, operation: str) -> str:

@@ -160,7 +160,8 @@ def checked(sent: Sent, model: Model, met: Met, accepted: Delivery | None = None
     if reading.faults:
         raise refused(reading.faults)
     delivery = reading.delivery or accepted or _usual(parameters, met)
-    call = MediaCall(sent.model, whole.fields, delivery, (*reading.dropped, *whole.dropped), webhook_url=sent.webhook_url)
+    dropped = (*reading.dropped, *whole.dropped)
+    call = MediaCall(sent.model, whole.fields, delivery, dropped, webhook_url=sent.webhook_url)
     if met.is_captioned:
         return _captioned(call, met)
     return _streamed(call) if is_told else call

@@ -50,7 +50,7 @@ class GoogleDocumentAi(Usual):
         whole = text(document, "text")
         pages = [_page(whole, one, number) for number, one in enumerate(listed(document, "pages", "pages"))]
         usage = Usage({"page": len(pages)}, "provider") if pages else None
-        return Pages(pages=pages, model=order.target.offer.upstream, usage=usage)
+        return Pages(pages=pages, model=order.call.model, usage=usage)
 
 
 def _options(order: Order, pages: Json) -> Json:
