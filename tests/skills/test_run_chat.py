@@ -3,44 +3,17 @@
 import ast
 import json
 import socket
-import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.gateway import ROOT, Gateway, environment, gateway_with_fake
+from tests.acceptance.gateway import ROOT, Gateway, gateway_with_fake
+from tests.skills.running import Caller, answering, http
 
 SKILL = ROOT / "skills" / "aiml-llm-reasoning"
 SCRIPT = SKILL / "scripts" / "run_chat.py"
-RUN_WITHIN_S = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who runs the script: with a key, at an address, from a folder."""
-
-    base_url: str
-    key: str
-    folder: Path
-
-    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run the script with nothing of ours in its environment but the key and the address."""
-        told = {"AIMLAPI_API_KEY": self.key, "AIMLAPI_BASE_URL": self.base_url, **variables}
-        return subprocess.run(
-            [sys.executable, "-I", SCRIPT, *arguments],
-            env=environment(self.folder, {name: value for name, value in told.items() if value}),
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=RUN_WITHIN_S,
-            check=False,
-        )
 
 
 @pytest.fixture(scope="module")
@@ -57,33 +30,7 @@ def key(gateway: Gateway) -> str:
 
 @pytest.fixture
 def caller(gateway: Gateway, key: str, tmp_path: Path) -> Caller:
-    return Caller(gateway.base_url, key, tmp_path)
-
-
-@contextmanager
-def answering(*pieces: bytes, closes: bool = True) -> Iterator[str]:
-    """Answer one connection with some bytes, and with nothing more; gives the address."""
-    done = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def answer() -> None:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(65536)
-                for piece in pieces:
-                    connection.sendall(piece)
-                if not closes:
-                    done.wait(RUN_WITHIN_S)
-
-        thread = threading.Thread(target=answer, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}"
-        done.set()
-        thread.join(RUN_WITHIN_S)
-
-
-def http(body: bytes, status: str = "200 OK", kind: str = "application/json") -> bytes:
-    return f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+    return Caller(SCRIPT, gateway.base_url, key, tmp_path)
 
 
 def test_the_answer_is_printed_and_nothing_else(caller: Caller) -> None:
