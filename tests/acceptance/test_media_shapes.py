@@ -3,6 +3,7 @@
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from tests.fake.media.files import png
 __all__ = ["studio"]
 
 WITHIN_S = 60.0
+Told = Mapping[str, tuple[int, Any, Mapping[str, str]]]
+"""By name: status, answer and headers."""
 
 
 class Fits:
@@ -236,10 +239,18 @@ def held(wanted: Any, found: Any, place: str = "answer") -> None:
         assert wanted == found, place
 
 
+@pytest.fixture(scope="module")
+def answers(studio: Studio) -> Told:
+    """Ask all of them at once: most of their time is waiting for queues."""
+    with ThreadPoolExecutor(8) as several:
+        told = several.map(lambda one: studio.post(one.path, one.asked), EXAMPLES.values())
+        return dict(zip(EXAMPLES, told, strict=True))
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_is_answered_as_it_is_printed(studio: Studio, name: str) -> None:
+def test_an_example_is_answered_as_it_is_printed(answers: Told, name: str) -> None:
     example = EXAMPLES[name]
-    status, answer, headers = studio.post(example.path, example.asked)
+    status, answer, headers = answers[name]
     assert status == example.status, answer
     held(example.answered, answer)
     assert {"x-inference-id", "x-aimlapi-credits-used", "x-aimlapi-usd-spent"} <= {one.lower() for one in headers}
@@ -293,9 +304,16 @@ ORDERED = {
 }
 
 
+@pytest.fixture(scope="module")
+def orders(studio: Studio) -> Told:
+    """Order all of them before one is awaited."""
+    asked = {"url": SOUND, "punctuate": True}
+    return {model: studio.post("/v1/stt/create", {"model": model, **asked}) for model in ORDERED}
+
+
 @pytest.mark.parametrize("model", ORDERED)
-def test_an_ordered_transcript_is_told_as_it_is_printed(studio: Studio, model: str) -> None:
-    status, order, _ = studio.post("/v1/stt/create", {"model": model, "url": SOUND, "punctuate": True})
+def test_an_ordered_transcript_is_told_as_it_is_printed(studio: Studio, orders: Told, model: str) -> None:
+    status, order, _ = orders[model]
     assert status == 200, order
     held({"generation_id": of(str), "status": "queued"}, order)
     name = order["generation_id"]

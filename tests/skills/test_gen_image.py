@@ -52,10 +52,9 @@ def caller(gateway: Gateway, key: str, tmp_path: Path) -> Caller:
 
 
 def test_a_picture_is_drawn_in_the_size_that_was_asked_for_and_written(caller: Caller, tmp_path: Path) -> None:
-    given = ("--model", "flux-pro", "--extra-json", '{"output_format": "png"}', "--out", "drawn")
-    done = caller.run("--prompt", "A cat, 港", "--size", "1024x320", *given)
+    done = caller.run("--prompt", "A cat, 港", "--size", "1536x640", "--out", "drawn")
     assert (done.returncode, done.stdout, done.stderr) == (0, "drawn/image-1.png\n", "")
-    assert (tmp_path / "drawn" / "image-1.png").read_bytes() == png(1024, 320)
+    assert (tmp_path / "drawn" / "image-1.png").read_bytes() == png(1536, 640)
 
 
 def test_without_a_folder_the_links_are_printed_and_lead_to_the_pictures(caller: Caller, tmp_path: Path) -> None:
