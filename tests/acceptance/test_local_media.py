@@ -47,6 +47,10 @@ def test_what_is_spoken_is_written_down_word_for_word(session_local_site: Site, 
     sound.name = "said.wav"
     heard = sdk.audio.transcriptions.create(model="whisper-1", file=sound)
     assert plain(heard.text) == plain(TEXT)
+    sound.seek(0)
+    *deltas, done = sdk.audio.transcriptions.create(model="whisper-1", file=sound, stream=True)
+    assert done.type == "transcript.text.done"
+    assert "".join(one.delta for one in deltas if one.type == "transcript.text.delta") == done.text == heard.text
     rows = session_local_site.gateway.rows("SELECT model, provider, status, charged_credits FROM requests")
     told = {(row["model"], row["provider"], row["status"], row["charged_credits"]) for row in rows}
     assert {

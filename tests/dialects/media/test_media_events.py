@@ -5,17 +5,18 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from modelport.catalogue.facts import Model, Offer, Operation, Provider
+from modelport.catalogue.facts import Model, Offer, Operation, Provider, Quirks
 from modelport.dialects.media.answers import Given
 from modelport.dialects.media.event_reading import MAX_LINE_BYTES, EventReader
 from modelport.dialects.media.events import end_told, piece_told
 from modelport.dialects.media.openai_audio import CALLED as AUDIO
 from modelport.dialects.media.openai_images import CALLED as IMAGES
-from modelport.dialects.media.wire import Order, PieceReader
+from modelport.dialects.media.wire import Order, PieceReader, Ticket
 from modelport.dialects.wire import MalformedReply, Target, UpstreamFault
 from modelport.operations.made import Draft, File, Heard, Pictures, Segment, Transcript
-from modelport.operations.media import MediaCall
+from modelport.operations.media import MediaCall, Upload
 
 STREAM = "text/event-stream; charset=utf-8"
 FINAL = {"type": "image_generation.completed", "b64_json": base64.b64encode(b"done").decode(), "output_format": "webp"}
@@ -93,6 +94,26 @@ def test_words_come_as_they_are_heard_and_the_whole_in_the_end() -> None:
     made = reader.end()
     assert isinstance(made, Transcript)
     assert (made.text, made.duration_s) == ("Hello there.", 2)
+
+
+@pytest.mark.parametrize(
+    ("address", "drop", "is_told"),
+    [
+        ("https://acme.example", (), False),
+        ("https://acme.example", ("verbose_json",), True),
+        ("https://acme.example", ("verbose_json", "stream"), False),
+        ("unix:transcription", (), True),
+    ],
+)
+def test_words_are_asked_for_as_they_are_heard_of_those_who_tell_them_so(
+    address: str, drop: tuple[str, ...], is_told: bool
+) -> None:
+    plain = order("transcription", file=Upload("said.mp3", "audio/mpeg", b"sound"))
+    provider = Provider("acme", "Acme", address, {}, "none")
+    offer = Offer("acme/one", provider, "one", quirks=Quirks(drop=frozenset(drop)))
+    asked = AUDIO.ask(replace(plain, target=Target(offer, plain.target.model)), Ticket())
+    assert (b'name="stream"\r\n\r\ntrue' in asked.body) is is_told
+    assert (b"verbose_json" in asked.body) is not (is_told or bool(drop))
 
 
 def test_a_transcript_that_breaks_off_is_no_answer() -> None:
