@@ -93,6 +93,19 @@ async def test_a_waiter_that_has_gone_is_written_for_all_the_same(database: Data
         assert connection.exec_driver_sql("SELECT COUNT(*) FROM changes").scalar_one() == 1
 
 
+async def test_a_waiter_that_cannot_be_told_keeps_neither_the_others_waiting_nor_the_writer_open(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    gone.cancel()
+    receipts: list[object] = []
+    async with asyncio.timeout(30), Writer(database) as writer:
+        writer.settle(settlement(3, 1), gone.set_result)
+        writer.settle(settlement(3, 2), receipts.append)
+    assert isinstance(receipts[0], Receipt)
+    assert "could not be told" in caplog.text
+
+
 async def test_what_waits_is_written_before_the_writer_closes_and_nothing_after(database: Database) -> None:
     async with Writer(database) as writer:
         for number in range(100):

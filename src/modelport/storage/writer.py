@@ -134,10 +134,13 @@ class Writer:
         if self.trouble is None:
             self._look_for_trouble(outcomes)
         for item, outcome in zip(batch, outcomes, strict=True):
-            if isinstance(item, _Settle):
-                item.ended(outcome.error if isinstance(outcome, _Failed) else outcome)  # pyright: ignore[reportArgumentType]
-            else:
-                item.ended(outcome)
+            try:
+                if isinstance(item, _Settle):
+                    item.ended(outcome.error if isinstance(outcome, _Failed) else outcome)  # pyright: ignore[reportArgumentType]
+                else:
+                    item.ended(outcome)
+            except Exception:  # the others of the group wait to be told, too
+                logger.exception("who waited for a write could not be told of it")
         if self._waiting:
             self._flush()
         else:
