@@ -1,11 +1,13 @@
 """Jobs in the database: what is held for them outlives every process, and ends with them, once."""
 
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete, insert
 
 from modelport.core.credits import Credits
 from modelport.jobs.job import Failure, Job, Progress, Standing
@@ -13,9 +15,12 @@ from modelport.jobs.store import Ending
 from modelport.ledger.book import Book
 from modelport.ledger.budget import KeyBudget
 from modelport.ledger.problems import InsufficientFunds, KeyLimitReached
+from modelport.ledger.store import Fund
 from modelport.storage.accounts import Accounts
 from modelport.storage.erasing import CallsUnderWay, erasable, erase
 from modelport.storage.jobs import StoredJobs
+from modelport.storage.tables import allotments
+from modelport.storage.teller import FOR_JOBS_MS, owner_of
 from tests.jobs.made import added, job_of, row_of
 from tests.twins.worlds import DATABASES, StoredWorld, open_world
 
@@ -67,6 +72,24 @@ async def test_what_is_held_for_a_job_is_lent_until_it_ends(site: Site) -> None:
     ended = site.end(job, 45)
     assert (ended.state, ended.charged, site.world.balance(account_id)) == ("completed", 45, 55)
     assert (await site.book.hold(account_id, None, Credits(55), Credits(55))).amount == 55
+
+
+async def test_a_loan_beside_the_slices_of_thousands_of_jobs_costs_a_few_milliseconds(site: Site) -> None:
+    account_id = site.world.account(10_000)
+    until_ms = site.world.database.lease_now_ms() + FOR_JOBS_MS
+    rows = [
+        {"account_id": account_id, "owner": owner_of(f"job-{number}"), "epoch": 1, "credits": 1}
+        for number in range(4_000)
+    ]
+    with site.world.database.write() as connection:
+        connection.execute(insert(allotments), [{**row, "expires_at_ms": until_ms} for row in rows])
+    store = await site.world.process("b")
+    began_s = time.process_time()
+    for _ in range(20):
+        assert (await store.borrow(Fund(account_id), Credits(1), Credits(1))).granted == 1
+    assert time.process_time() - began_s < 1.0
+    with site.world.database.write() as connection:  # they are of no jobs that live
+        connection.execute(delete(allotments).where(allotments.c.owner.in_([row["owner"] for row in rows])))
 
 
 async def test_what_is_held_outlives_leases_and_starts(site: Site) -> None:

@@ -150,8 +150,7 @@ class SqliteTeller:
         slices = _Fund(self.cursor, fund, now)
         elsewhere = sum(row[3] for row in slices.living if row[1] != owner)
         row = next((row for row in slices.rows if row[1] == owner), None)
-        is_alive = row is not None and row in slices.living
-        mine = Slice(row[0], row[2], fund.key_id is not None) if row is not None and is_alive else None
+        mine = Slice(row[0], row[2], fund.key_id is not None) if row is not None and row[4] > now else None
         free, owed = slices.free, slices.owed
         if owed:
             free, owed = self._repay(fund.account_id, free, owed)
@@ -216,12 +215,13 @@ class _Fund:
             total = threshold - cursor.execute(_SPENT, (fund.key_id, fund.since_day, fund.until_day)).fetchone()[0]
         self.rows = cast(list[_SliceRow], cursor.execute(self._statements.of_fund, _place(fund)).fetchall())
         self.living = [row for row in self.rows if row[4] > now]
+        self._now = now
         self.free: int = total - sum(row[3] for row in self.living)
 
     def end_lapsed(self, but_for: str = "") -> None:
         """End what has lapsed: nobody may settle on it from now on, whatever the clock says."""
         for row in self.rows:
-            if row not in self.living and row[1] != but_for:
+            if row[4] <= self._now and row[1] != but_for:
                 self._cursor.execute(self._statements.drop, (row[0],))
 
 
