@@ -45,12 +45,14 @@ GEMINI_FAMILIES = (
 MAKERS = "|".join(
     words(
         """
-        ai21 aion-labs allenai alibaba amazon anthropic arcee-ai baai baidu bytedance bytedance-seed cohere CohereLabs
-        deepseek deepseek-ai deepcogito essentialai google ibm ibm-granite inception inclusionai inflection intfloat
-        kwaipilot liquid LiquidAI meituan meta meta-llama microsoft minimax minimaxai MiniMaxAI mistralai mistral
-        moonshotai morph nex-agi nomic-ai nousresearch NousResearch nvidia openai openrouter perplexity prime-intellect
-        qwen Qwen relace sao10k sentence-transformers ServiceNow-AI stepfun stepfun-ai switchpoint tencent thedrummer
-        togethercomputer thudm THUDM upstage utter-project writer x-ai xiaomi XiaomiMiMo z-ai zai-org Alibaba-NLP BAAI
+        ai21 aion-labs alibaba Alibaba-NLP allenai amazon anthracite-org anthropic arcee-ai baai BAAI baidu bytedance
+        bytedance-seed cognitivecomputations cohere CohereLabs deepcogito deepseek deepseek-ai essentialai google
+        gryphe ibm ibm-granite inception inclusionai inflection intfloat kwaipilot liquid LiquidAI mancer meituan meta
+        meta-llama microsoft minimax MiniMaxAI minimaxai mistral mistralai moonshotai morph nex-agi nomic-ai
+        NousResearch nousresearch nvidia openai openrouter perceptron perplexity poolside prime-intellect Qwen qwen
+        rekaai relace sakana sao10k sentence-transformers ServiceNow-AI stepfun stepfun-ai switchpoint tencent
+        thedrummer thinkingmachines THUDM thudm togethercomputer undi95 upstage utter-project writer x-ai xiaomi
+        XiaomiMiMo z-ai zai-org
         """
     )
 )
