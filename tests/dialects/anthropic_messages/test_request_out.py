@@ -371,6 +371,43 @@ def test_a_callers_own_words_name_what_is_left_out() -> None:
         CALLED.encode(SERVED.read(call), target(), is_streaming=False)
 
 
+@pytest.mark.parametrize(
+    ("given", "thinking", "effort", "dropped"),
+    [
+        (
+            {"thinking": {"type": "enabled", "budget_tokens": 1024}},
+            {"type": "adaptive"},
+            "low",
+            ("thinking.budget_tokens",),
+        ),
+        (
+            {"thinking": {"type": "enabled", "budget_tokens": 9000, "display": "omitted"}},
+            {"type": "adaptive", "display": "omitted"},
+            "high",
+            ("thinking.budget_tokens",),
+        ),
+        (
+            {"thinking": {"type": "enabled", "budget_tokens": 9000}, "output_config": {"effort": "max"}},
+            {"type": "adaptive"},
+            "max",
+            ("thinking.budget_tokens",),
+        ),
+        ({"thinking": {"type": "adaptive"}}, {"type": "adaptive"}, None, ()),
+        ({"thinking": {"type": "disabled"}}, {"type": "disabled"}, None, ()),
+    ],
+)
+def test_a_relayed_budget_becomes_an_effort_where_the_model_decides_how_much_it_thinks(
+    given: dict[str, Any], thinking: dict[str, Any], effort: str | None, dropped: tuple[str, ...]
+) -> None:
+    offer = target(reasoning="adaptive")
+    request = relay_request(SERVED.parse(body(max_tokens=20_000, **given)), offer)
+    sent = json.loads(request.body)
+    assert (sent["thinking"], sent.get("output_config", {}).get("effort")) == (thinking, effort)
+    assert request.dropped == dropped
+    counted_ = json.loads(count_request(SERVED.parse(body(max_tokens=20_000, **given)), offer).body)
+    assert counted_["thinking"] == thinking
+
+
 def test_a_relayed_call_is_fitted_to_its_offer() -> None:
     call = SERVED.parse(
         body(temperature=0.9, top_k=5, output_format={"type": "json_schema", "schema": {}}, mcp_servers=[1], x=2)

@@ -131,3 +131,16 @@ def lowered(thinking: bytes, bound: int) -> bytes | None:
     if bound <= LEAST_BUDGET:
         return None
     return msgspec.json.encode({**told, "budget_tokens": bound - 1})
+
+
+def adapted(thinking: bytes) -> tuple[bytes, str]:
+    """Have a model that decides by itself how much to think do so, with the effort that a caller's budget stands for.
+
+    Returns what to send as `thinking`, and the effort; none where no budget was given.
+    """
+    told = msgspec.json.decode(thinking, type=dict[str, msgspec.Raw])
+    if bytes(told.get("type", b"")) != b'"enabled"':
+        return thinking, ""
+    budget = bytes(told.pop("budget_tokens", b""))
+    effort = _effort(Reasoning(budget_tokens=int(budget))) if budget.isdigit() else ""
+    return msgspec.json.encode({**told, "type": "adaptive"}), effort

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from modelport.catalogue.facts import Quirks
 from modelport.dialects.anthropic_messages.betas import beta_header, has_betas
 from modelport.dialects.anthropic_messages.conversation_in import read
-from modelport.dialects.anthropic_messages.reasoning_out import lowered
+from modelport.dialects.anthropic_messages.reasoning_out import adapted, lowered
 from modelport.dialects.anthropic_messages.request_out import bound_of, encode, fitted
 from modelport.dialects.anthropic_messages.shapes import (
     COUNT_PATH,
@@ -67,6 +67,8 @@ def _members(call: ChatCall, target: Target, dropped: list[str]) -> dict[str, by
             _put_thinking(members, raw, bound, dropped)
         elif name not in members:
             members[name] = raw
+    if quirks.reasoning == "adaptive" and "thinking" in members:
+        _adapt(members, dropped)
     return members
 
 
@@ -108,6 +110,19 @@ def _put_thinking(members: dict[str, bytes], raw: bytes, bound: int, dropped: li
     members["thinking"] = thinking
     if thinking != raw:
         dropped.append("thinking.budget_tokens")
+
+
+def _adapt(members: dict[str, bytes], dropped: list[str]) -> None:
+    """Put an effort where a budget was asked for that the model does not take, unless an effort was asked for, too."""
+    thinking, effort = adapted(members["thinking"])
+    if thinking == members["thinking"]:
+        return
+    members["thinking"] = thinking
+    if effort:
+        told = {"effort": effort, **OBJECT.decode(members.get("output_config", b"{}"))}
+        members["output_config"] = msgspec.json.encode(told)
+        if "thinking.budget_tokens" not in dropped:
+            dropped.append("thinking.budget_tokens")
 
 
 def count_request(call: ChatCall, target: Target) -> UpstreamRequest:
