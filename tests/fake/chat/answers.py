@@ -1,5 +1,6 @@
 """Chat completions: how a call is read, and how an answer looks whole and as a stream."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -39,7 +40,7 @@ def asked_in_chat(vendor: Vendor, body: Body) -> Asked:
         is_parallel=body.get("parallel_tool_calls", True),
         thinks=_reasons(vendor, body),
         hides_thoughts=_hides(vendor, body),
-        form=_form(body.get("response_format") or {}),
+        form=_form(body.get("response_format") or {}, said),
         choices=body.get("n") or 1,
         logprobs=(body.get("top_logprobs") or 0) if body.get("logprobs") else None,
         searches=_searches(vendor, body),
@@ -125,10 +126,24 @@ def _choice(choice: Any) -> str:
     return str(choice.get(kind, {}).get("name", "auto"))
 
 
-def _form(form: Body) -> Mapping[str, Any] | None:
-    if form.get("type") == "json_object":
-        return {}
-    return form["json_schema"].get("schema") or {} if form.get("type") == "json_schema" else None
+def _form(form: Body, said: Sequence[Said]) -> Mapping[str, Any] | None:
+    """Return the schema of what is to be answered; models do what they are told in words, too."""
+    if form.get("type") == "json_schema":
+        return form["json_schema"].get("schema") or {}
+    told = next((schema for one in said if one.role == "system" and (schema := _schema_in(one.text))), None)
+    return {} if told is None and form.get("type") == "json_object" else told
+
+
+def _schema_in(text: str) -> Mapping[str, Any] | None:
+    """Read the schema that an instruction ends with."""
+    start = text.find("\n{")
+    if start < 0:
+        return None
+    try:
+        found = json.loads(text[start:])
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and "properties" in found else None
 
 
 class ChatForm:

@@ -33,9 +33,11 @@ def error(refused: Refused) -> MediaAnswer:
 
 
 def answer(asked: MediaAsked) -> MediaAnswer | None:
-    """Answer a request for pictures; other models of Gemini are played elsewhere."""
+    """Answer a request for pictures; other models of Gemini, and those who answer in words, are played elsewhere."""
     found = _CALL.fullmatch(asked.path)
     if found is None or "imag" not in found[1]:
+        return None
+    if found[2] == "generateContent" and "responseModalities" not in asked.json.get("generationConfig", {}):
         return None
     bearer(asked, "", "x-goog-api-key")
     body = asked.json
