@@ -153,10 +153,8 @@ class CatalogueInForce:
 def load_in_force(settings: Settings, store: AppliedStore) -> CatalogueInForce:
     """Load what is in force now; raises `CatalogueInvalid`."""
     applied = store.newest()
-    seen = (
-        _signature(overlay_folder(settings)),
-        applied.number,
-    )  # first: what is changed from here on is looked at again
+    # Before they are loaded: what changes from here on is looked at again.
+    seen = _signature(overlay_folder(settings)), applied.number
     catalogue = load_lean(settings, applied.sources)
     return CatalogueInForce(settings, store, applied, catalogue, router_for(catalogue), seen)
 
